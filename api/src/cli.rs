@@ -1,0 +1,546 @@
+//! The command line: parses arguments, runs one command, prints its result.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use pipeline::definition::Definitions;
+use pipeline::lake::Lake;
+use pipeline::land::Outcome;
+use pipeline::metric::{Catalogue, Grain, Period, Request};
+use pipeline::query::Reader;
+use pipeline::source::mapping::Mapping;
+use pipeline::{land, metric, reference, refresh, simulate, source, zone};
+
+use crate::clock::Clock;
+use crate::output::{self, Format};
+use crate::server::{self, Options as ServerOptions};
+use crate::sql_door::{self, Limits};
+
+/// 执法脉动: turns the logs of an administrative enforcement platform into numbers.
+#[derive(Debug, Parser)]
+#[command(name = "lawpulse", version, about, max_term_width = 100)]
+struct Cli {
+    /// Folder whose files replace or add to the built-in definitions (models, metrics, sources).
+    #[arg(long, global = true, value_name = "DIR")]
+    sql: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate Yubei 2024-2025, land it, serve everything and print the addresses.
+    Demo(DemoArgs),
+    /// Serve a lake: web pages, API and /metrics; land what is pushed.
+    Serve(ServeArgs),
+    /// Land files, or a folder that `simulate` wrote.
+    Land(LandArgs),
+    /// Show what was refused and why.
+    #[command(subcommand)]
+    Rejects(RejectsCommand),
+    /// Run one read-only query.
+    Sql(SqlArgs),
+    /// Compute a metric, or `list` the catalogue.
+    Metric(MetricArgs),
+    /// Write a simulated platform's log and reference files.
+    Simulate(SimulateArgs),
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Keep the lake in this folder instead of a temporary one.
+    #[arg(long, value_name = "DIR")]
+    lake: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// The lake; it is created if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// Address to listen on; only loopback, since there are no credentials yet.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Take this instant for the present (RFC 3339), to look at a lake of past years.
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Args)]
+struct LandArgs {
+    /// The lake; it is created if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// How the rows are to be read: a name from sql/sources, a mapping FILE.toml, or `reference`.
+    #[arg(long, default_value = "native", value_name = "NAME|FILE.toml")]
+    source: String,
+    /// Zone whose days a new lake counts in.
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
+    /// Files (.ndjson .jsonl .csv, also .gz .zst; .parquet) or folders.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RejectsCommand {
+    /// List refused lines with their reasons.
+    List(RejectsArgs),
+    /// Write the original lines to standard output, one after the other.
+    Export(RejectsArgs),
+}
+
+#[derive(Debug, Args)]
+struct RejectsArgs {
+    /// The lake.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// Only those with this reason code.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only those of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Output format of `list`.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct SqlArgs {
+    /// The lake.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// The query.
+    query: String,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct MetricArgs {
+    /// The metric's id, or `list`.
+    id: String,
+    /// The lake.
+    #[arg(long, value_name = "DIR")]
+    lake: Option<PathBuf>,
+    /// First local day.
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// First local day after the period.
+    #[arg(long, value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// Length of the buckets: day, week, month, quarter, year or all.
+    #[arg(long, default_value = "all")]
+    grain: String,
+    /// What it is about: district, towns, departments, teams, area:NAME, a unit, or members as in towns/*.
+    #[arg(long, default_value = "district")]
+    scope: String,
+    /// A parameter of the metric as NAME=VALUE, such as level=L1.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct SimulateArgs {
+    /// Folder to write to.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What to simulate.
+    #[arg(long, value_enum, default_value_t = ProfileName::Yubei)]
+    profile: ProfileName,
+    /// Lines to write (profile scale).
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
+    /// Officers (profile scale).
+    #[arg(long, default_value_t = 50_000)]
+    officers: u32,
+    /// Units (profile scale).
+    #[arg(long, default_value_t = 58)]
+    orgs: u32,
+    /// The same seed gives the same files.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Format of the events.
+    #[arg(long, value_enum, default_value_t = FormatName::Ndjson)]
+    format: FormatName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProfileName {
+    /// The district of the 2024 report.
+    Yubei,
+    /// Any number of events, officers and units.
+    Scale,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    /// One JSON object a line.
+    Ndjson,
+    /// Parquet, zstd.
+    Parquet,
+}
+
+/// Runs the command of the process's arguments; returns 0 when done, 1 when the work failed, 2 for wrong usage.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("LAWPULSE_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,lawpulse=info")),
+        )
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // A reader that has seen enough (`| head`) is no failure of ours.
+    let closed = error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    if closed {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::from(1)
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    let definitions = Arc::new(Definitions::load(cli.sql.as_deref())?);
+    match cli.command {
+        Command::Demo(args) => demo(args, definitions).await,
+        Command::Serve(args) => serve(args, definitions).await,
+        Command::Land(args) => land_paths(args, &definitions).await,
+        Command::Rejects(RejectsCommand::List(args)) => list_rejects(args, definitions).await,
+        Command::Rejects(RejectsCommand::Export(args)) => export_rejects(args, definitions).await,
+        Command::Sql(args) => run_sql(args, definitions).await,
+        Command::Metric(args) => run_metric(args, definitions).await,
+        Command::Simulate(args) => run_simulate(&args),
+    }
+}
+
+async fn demo(args: DemoArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+    let temporary;
+    let lake_path = match args.lake {
+        Some(path) => path,
+        None => {
+            temporary = server::TemporaryFolder::create()?;
+            temporary.path().join("lake")
+        }
+    };
+    let is_new = !lake_path.join("events").exists();
+    if is_new {
+        let log = lake_path.with_extension("log");
+        say("simulating the platform of 渝北 for 2024 and 2025 …")?;
+        let options = simulate_options(&log, simulate::Profile::Yubei);
+        let summary = simulate::simulate(&options, &|_| {}).context("failed to simulate")?;
+        say(&format!("landing {} lines …", summary.events))?;
+        let paths = [log.clone()];
+        let outcomes = land_into(&lake_path, None, "native", &paths, &definitions).await?;
+        say(&totals(&outcomes))?;
+        std::fs::remove_dir_all(&log).context("failed to remove the simulated log")?;
+    }
+    let options = ServerOptions {
+        lake: lake_path,
+        http: args.http,
+        // The simulated years end here; their dashboards are looked at on the morning after.
+        clock: Clock::Pinned("2026-01-01T00:30:00Z".parse().context("failed to read the time")?),
+    };
+    server::serve(options, definitions).await
+}
+
+async fn serve(args: ServeArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+    let clock = args.as_of.map_or(Clock::Machine, Clock::Pinned);
+    let options = ServerOptions { lake: args.lake, http: args.http, clock };
+    server::serve(options, definitions).await
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+async fn land_paths(args: LandArgs, definitions: &Definitions) -> anyhow::Result<()> {
+    let zone = args.zone.as_deref().map(zone::parse_zone).transpose()?;
+    if args.source == "reference" {
+        let lake = Lake::open_or_create(&args.lake, zone).await?;
+        let lock = lake.lock()?;
+        for path in &args.paths {
+            load_reference(&lake, &lock, path).await?;
+        }
+        return Ok(());
+    }
+    let outcomes = land_into(&args.lake, zone, &args.source, &args.paths, definitions).await?;
+    for outcome in &outcomes {
+        if outcome.landed_before {
+            say(&format!("{}: landed before", outcome.path.display()))?;
+        }
+    }
+    say(&totals(&outcomes))?;
+    if outcomes.iter().any(|outcome| outcome.rejected > 0 && !outcome.landed_before) {
+        let lake = args.lake.display();
+        writeln!(io::stderr(), "refused lines: lawpulse rejects list --lake {lake}")?;
+    }
+    Ok(())
+}
+
+fn totals(outcomes: &[Outcome]) -> String {
+    let sum = |count: fn(&Outcome) -> u64| outcomes.iter().map(count).sum::<u64>();
+    let mut line = format!(
+        "landed {}, duplicate {}, rejected {}",
+        sum(|outcome| outcome.landed),
+        sum(|outcome| outcome.duplicate),
+        sum(|outcome| outcome.rejected),
+    );
+    let derived = sum(|outcome| outcome.derived);
+    if derived > 0 {
+        line.push_str(&format!(", derived {derived}"));
+    }
+    line
+}
+
+async fn load_reference(
+    lake: &Lake,
+    lock: &pipeline::lake::WriteLock,
+    path: &Path,
+) -> anyhow::Result<()> {
+    for loaded in reference::load(lake, lock, path).await? {
+        let reference::Loaded { table, added, changed, same } = loaded;
+        say(&format!("{table}: added {added}, changed {changed}, same {same}"))?;
+    }
+    Ok(())
+}
+
+async fn land_into(
+    lake: &Path,
+    zone: Option<chrono_tz::Tz>,
+    source: &str,
+    paths: &[PathBuf],
+    definitions: &Definitions,
+) -> anyhow::Result<Vec<Outcome>> {
+    let mapping = Mapping::find(definitions, source)?;
+    let inputs = source::find_inputs(paths)?;
+    anyhow::ensure!(!inputs.is_empty(), "there is no file of a known format to land");
+    let mut lake = Lake::open_or_create(lake, zone).await?;
+    let lock = lake.lock()?;
+    for path in paths {
+        let reference = path.join("reference");
+        if reference.is_dir() {
+            load_reference(&lake, &lock, &reference).await?;
+        }
+    }
+    let total = inputs.iter().map(source::InputFile::size).sum::<Result<u64, _>>()?;
+    let bar = progress_bar(total);
+    let now = Clock::Machine.now();
+    let told = |bytes| bar.set_position(bytes);
+    let outcomes = land::land(&mut lake, &lock, &mapping, &inputs, now, &told).await?;
+    bar.finish_and_clear();
+    refresh::refresh(&mut lake, &lock, definitions).await?;
+    Ok(outcomes)
+}
+
+fn progress_bar(total_bytes: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    let bar = ProgressBar::new(total_bytes);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn rejects_query(args: &RejectsArgs, columns: &str) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let mut query = format!("select {columns} from rejects where true");
+    if let Some(reason) = &args.reason {
+        query.push_str(&format!(" and reason = {}", quoted(reason)));
+    }
+    if let Some(source) = &args.source {
+        query.push_str(&format!(" and source = {}", quoted(source)));
+    }
+    query.push_str(" order by landed_at, file, line");
+    query
+}
+
+async fn list_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+    let columns = "source, file, line, reason, detail, \
+        substr(coalesce(try_cast(text as varchar), '(not UTF-8)'), 1, 80) as text";
+    let query = rejects_query(&args, columns);
+    print_query(&args.lake, &query, args.format, definitions).await
+}
+
+async fn export_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+    let reader = Reader::open(&args.lake, definitions).await?;
+    let query = rejects_query(&args, "arrow_cast(text, 'Binary') as text");
+    let rows = sql_door::run(&reader.view(), &query, Limits::default()).await?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    for batch in &rows.batches {
+        let texts = arrow::array::AsArray::as_binary::<i32>(batch.column(0));
+        for text in texts.iter().flatten() {
+            out.write_all(text)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+async fn run_sql(args: SqlArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+    print_query(&args.lake, &args.query, args.format, definitions).await
+}
+
+async fn print_query(
+    lake: &Path,
+    query: &str,
+    format: Format,
+    definitions: Arc<Definitions>,
+) -> anyhow::Result<()> {
+    let reader = Reader::open(lake, definitions).await?;
+    let rows = sql_door::run(&reader.view(), query, Limits::default()).await?;
+    let mut batches = rows.batches;
+    if batches.is_empty() {
+        batches.push(arrow::array::RecordBatch::new_empty(rows.schema));
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    output::write_batches(&mut out, &batches, format)?;
+    out.flush()?;
+    Ok(())
+}
+
+async fn run_metric(args: MetricArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+    let catalogue = Catalogue::load(&definitions)?;
+    if args.id == "list" {
+        return list_metrics(&catalogue, args.format);
+    }
+    let metric = catalogue.get(&args.id)?;
+    let lake = args.lake.context("--lake DIR is missing")?;
+    let reader = Reader::open(&lake, definitions).await?;
+    let view = reader.view();
+    let today = Clock::Machine.today(view.zone());
+    let whole = whole_period(&view, args.from, args.to)?;
+    let grain = Grain::parse(&args.grain)?;
+    let periods = metric::periods(whole, grain);
+    let scopes = metric::resolve(view.orgs(), &args.scope)?;
+    let parameters = parse_parameters(&args.parameters)?;
+    let request =
+        Request { periods: &periods, scopes: &scopes, parameters: &parameters, as_of: today };
+    let samples = metric::evaluate(&view, metric, &request).await?;
+    let batch = output::sample_batch(metric, &samples)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    output::write_batches(&mut out, &[batch], args.format)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// The asked period; without bounds, from the lake's first event to its last.
+fn whole_period(
+    view: &pipeline::query::View,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+) -> anyhow::Result<Period> {
+    let facts = view.facts();
+    let start = from.or(facts.first_event_date).context("the lake has no event; give --from")?;
+    let after_last = facts.last_event_date.and_then(|day| day.succ_opt());
+    let end = to.or(after_last).context("the lake has no event; give --to")?;
+    anyhow::ensure!(start < end, "the period {start} to {end} is empty: --to is exclusive");
+    Ok(Period { start, end })
+}
+
+fn parse_parameters(written: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    written
+        .iter()
+        .map(|pair| {
+            let (name, value) =
+                pair.split_once('=').with_context(|| format!("`{pair}` is not NAME=VALUE"))?;
+            Ok((name.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+fn list_metrics(catalogue: &Catalogue, format: Format) -> anyhow::Result<()> {
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    let column = |text: &dyn Fn(&metric::Metric) -> String| -> ArrayRef {
+        Arc::new(StringArray::from(catalogue.iter().map(text).collect::<Vec<_>>()))
+    };
+    let batch = RecordBatch::try_from_iter([
+        ("metric", column(&|metric| metric.id().to_owned())),
+        ("title_zh", column(&|metric| metric.title_zh().to_owned())),
+        ("title_en", column(&|metric| metric.title_en().to_owned())),
+        ("unit", column(&|metric| metric.unit().to_owned())),
+        ("direction", column(&|metric| metric.direction().name().to_owned())),
+        ("source", column(&|metric| metric.source().to_owned())),
+    ])
+    .context("failed to build the list")?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    output::write_batches(&mut out, &[batch], format)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn simulate_options(out: &Path, profile: simulate::Profile) -> simulate::Options {
+    simulate::Options {
+        profile,
+        out: out.to_owned(),
+        events: 0,
+        officers: 0,
+        orgs: 0,
+        seed: 1,
+        format: simulate::Format::Ndjson,
+    }
+}
+
+fn run_simulate(args: &SimulateArgs) -> anyhow::Result<()> {
+    let profile = match args.profile {
+        ProfileName::Yubei => simulate::Profile::Yubei,
+        ProfileName::Scale => simulate::Profile::Scale,
+    };
+    let format = match args.format {
+        FormatName::Ndjson => simulate::Format::Ndjson,
+        FormatName::Parquet => simulate::Format::Parquet,
+    };
+    let options = simulate::Options {
+        events: args.events,
+        officers: args.officers,
+        orgs: args.orgs,
+        seed: args.seed,
+        format,
+        ..simulate_options(&args.out, profile)
+    };
+    let summary = simulate::simulate(&options, &|_| {})?;
+    say(&format!(
+        "wrote {} lines, {} bytes in {} files to {}",
+        summary.events,
+        summary.bytes,
+        summary.files.len(),
+        args.out.display()
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The HTTP interface: every route on this page, one file a noun below.
+
+mod events;
+mod exposition;
+mod metrics;
+mod problem;
+mod sql;
+mod status;
+mod web;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::server::Server;
+use problem::Problem;
+
+/// The largest body that a push may have, in bytes, as sent and unpacked.
+const BODY_BYTES_MAX: usize = 256 << 20;
+
+/// Pages load nothing from elsewhere; Plotly sets styles and probes an image format of its own.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+
+/// Every route of the server.
+pub fn routes(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(web::page))
+        .route("/assets/{file}", get(web::asset))
+        .route("/metrics", get(exposition::metrics))
+        .route("/healthz", get(status::healthz))
+        .route("/readyz", get(status::readyz))
+        .route("/api/v1/status", get(status::status))
+        .route("/api/v1/scopes", get(status::scopes))
+        .route("/api/v1/metrics", get(metrics::catalogue))
+        .route("/api/v1/metrics/{id}", get(metrics::metric))
+        .route("/api/v1/events", post(events::push))
+        .route("/api/v1/rejects", get(events::rejects))
+        .route("/api/v1/sql", get(sql::get).post(sql::post))
+        .fallback(|| async { Problem::not_found("there is no such page; see /api/v1/metrics") })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(CompressionLayer::new())
+        .layer(TraceLayer::new_for_http())
+        .layer(fixed_header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .layer(fixed_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed_header(header::REFERRER_POLICY, "no-referrer"))
+        .with_state(server)
+}
+
+fn fixed_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}

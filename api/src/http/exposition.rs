@@ -1,0 +1,79 @@
+//! `/metrics`: the district's numbers, then the process's own.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus::TextEncoder;
+
+use crate::exposition::{Family, Kind, Series, render};
+use crate::http::problem::Problem;
+use crate::server::Server;
+
+pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Response, Problem> {
+    let measured = server.measured();
+    let mut text = measured.text.clone();
+    text.push_str(&render(&own_families(&server)));
+    let process = TextEncoder::new()
+        .encode_to_string(&prometheus::gather())
+        .map_err(|error| Problem::internal(&error))?;
+    text.push_str(&process);
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, text).into_response())
+}
+
+fn own_families(server: &Server) -> Vec<Family> {
+    let view = server.view();
+    let facts = view.facts();
+    let measured = server.measured();
+    let seconds = |instant: Option<chrono::DateTime<chrono::Utc>>| -> Vec<f64> {
+        instant.map(|instant| instant.timestamp_micros() as f64 / 1e6).into_iter().collect()
+    };
+    let gauge = |name: &str, help: &str, values: Vec<f64>| Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind: Kind::Gauge,
+        series: values.into_iter().map(|value| Series { labels: Vec::new(), value }).collect(),
+    };
+    let rejects = facts.rejects_by_source.iter().map(|(source, count)| Series {
+        labels: vec![("source".to_owned(), source.clone())],
+        value: *count as f64,
+    });
+    let version = ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    vec![
+        gauge(
+            "lawpulse_last_landed_timestamp_seconds",
+            "When the newest line landed; absent before the first.",
+            seconds(facts.last_landed_at),
+        ),
+        gauge("lawpulse_lake_version", "Version of the log.", vec![view.version() as f64]),
+        gauge(
+            "lawpulse_measured_timestamp_seconds",
+            "When the numbers of the district were computed.",
+            seconds(measured.at),
+        ),
+        gauge(
+            "lawpulse_measuring_seconds",
+            "How long computing the numbers of the district took.",
+            vec![measured.took.as_secs_f64()],
+        ),
+        gauge(
+            "lawpulse_landing_failing",
+            "1 while landing or refreshing fails; the log says why.",
+            vec![f64::from(u8::from(server.landing_error().is_some()))],
+        ),
+        Family {
+            name: "lawpulse_rejects_total".to_owned(),
+            help: "Refused lines that are kept.".to_owned(),
+            kind: Kind::Counter,
+            series: rejects.collect(),
+        },
+        Family {
+            name: "lawpulse_build_info".to_owned(),
+            help: "The running version.".to_owned(),
+            kind: Kind::Gauge,
+            series: vec![Series { labels: vec![version], value: 1.0 }],
+        },
+    ]
+}

@@ -1,0 +1,85 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::sql_door::Refused;
+
+/// An error answer.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: String,
+}
+
+impl Problem {
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, detail: detail.into() }
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, detail: detail.into() }
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        let detail = "this address does not take this method".to_owned();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail }
+    }
+
+    pub(super) fn unsupported(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, detail: detail.into() }
+    }
+
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, detail: detail.into() }
+    }
+
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, detail: detail.into() }
+    }
+
+    /// A failure of ours: logged here, told without its inside.
+    pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = format!("{error:#}"), "request failed");
+        let detail = "the server failed to answer; its log says why".to_owned();
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, detail }
+    }
+}
+
+impl From<pipeline::Error> for Problem {
+    fn from(error: pipeline::Error) -> Self {
+        match error {
+            pipeline::Error::Request(detail) => Self::bad_request(detail),
+            other => {
+                let chain = anyhow::Error::from(other);
+                Self::internal(&format!("{chain:#}"))
+            }
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::Statement(_) => StatusCode::BAD_REQUEST,
+            Refused::TooLong(_) => StatusCode::GATEWAY_TIMEOUT,
+            Refused::TooManyRows(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Refused::Failed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self { status, detail: refused.to_string() }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (self.status, kind, body.to_string()).into_response()
+    }
+}

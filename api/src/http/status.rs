@@ -1,0 +1,53 @@
+//! Whether the server works, and what its lake holds.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pipeline::metric;
+use serde_json::{Value, json};
+
+use crate::http::problem::Problem;
+use crate::server::Server;
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Ready means that numbers are there and landing gets on.
+pub(super) async fn readyz(State(server): State<Arc<Server>>) -> Result<&'static str, Problem> {
+    if let Some(error) = server.landing_error() {
+        return Err(Problem::unavailable(format!("landing fails: {error}")));
+    }
+    if server.measured().at.is_none() {
+        return Err(Problem::unavailable("the first measurement is under way"));
+    }
+    Ok("ready\n")
+}
+
+pub(super) async fn status(State(server): State<Arc<Server>>) -> Json<Value> {
+    let view = server.view();
+    let facts = view.facts();
+    Json(json!({
+        "as_of": server.clock().now().to_rfc3339(),
+        "zone": view.zone().name(),
+        "lake_version": view.version(),
+        "last_landed_at": facts.last_landed_at.map(|instant| instant.to_rfc3339()),
+        "last_event_at": facts.last_event_at.map(|instant| instant.to_rfc3339()),
+        "first_event_date": facts.first_event_date,
+        "last_event_date": facts.last_event_date,
+        "events": facts.events,
+        "rejects": facts.rejects,
+    }))
+}
+
+pub(super) async fn scopes(State(server): State<Arc<Server>>) -> Json<Value> {
+    let view = server.view();
+    let scopes: Vec<_> = metric::all_scopes(view.orgs())
+        .into_iter()
+        .map(|scope| {
+            json!({ "scope": scope.scope_id, "name": scope.name, "kind": scope.kind.name() })
+        })
+        .collect();
+    Json(json!({ "scopes": scopes }))
+}

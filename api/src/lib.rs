@@ -1,0 +1,11 @@
+//! Everything that people and programs talk to: the command line, HTTP and the exposition.
+
+pub mod cli;
+pub mod clock;
+pub mod exposition;
+pub mod http;
+pub mod inbox;
+pub mod measure;
+pub mod output;
+pub mod server;
+pub mod sql_door;

@@ -1,0 +1,679 @@
+//! Exact sets of officers, and the SQL functions over them.
+//!
+//! Officers are numbered densely in blocks by home unit ([`crate::refresh`] keeps the dictionary), so the
+//! officers of a unit on a day are a few neighbouring 64-bit words. A set is a list of runs of words
+//! that are not zero: compact for a unit, exact for any mixture, and the same bytes for the same set.
+//!
+//! Encoding, version 1: the byte `1`, then for each run a varint gap (words skipped since the end of
+//! the run before), a varint number of words, and the words, little endian.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int64Array,
+};
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
+use datafusion::execution::context::SessionContext;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+const VERSION: u8 = 1;
+const WORD_BITS: u32 = 64;
+/// Words this far from the dense span are kept apart from it: officers of another unit's block.
+const MAX_GAP_WORDS: u32 = 64;
+
+/// A set of officer numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfficerSet {
+    first_word: u32,
+    words: Vec<u64>,
+    far: BTreeMap<u32, u64>,
+}
+
+impl OfficerSet {
+    /// Adds a number; the set stays the same if it has it.
+    pub fn insert(&mut self, officer_no: u32) {
+        self.unite_word(officer_no / WORD_BITS, 1 << (officer_no % WORD_BITS));
+    }
+
+    /// The number of members.
+    pub fn len(&self) -> u64 {
+        self.word_list().into_iter().map(|(_, word)| u64::from(word.count_ones())).sum()
+    }
+
+    /// Whether nobody is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The members in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.word_list().into_iter().flat_map(|(position, word)| {
+            (0..WORD_BITS)
+                .filter(move |bit| word >> bit & 1 == 1)
+                .map(move |bit| position * WORD_BITS + bit)
+        })
+    }
+
+    /// Adds every member of `other`.
+    pub fn unite(&mut self, other: &Self) {
+        for (position, word) in other.word_list() {
+            self.unite_word(position, word);
+        }
+    }
+
+    /// The members of both.
+    pub fn intersection(&self, other: &Self) -> Self {
+        let words: BTreeMap<u32, u64> = other.word_list().into_iter().collect();
+        let mut both = Self::default();
+        for (position, word) in self.word_list() {
+            both.unite_word(position, word & words.get(&position).copied().unwrap_or_default());
+        }
+        both
+    }
+
+    fn unite_word(&mut self, position: u32, word: u64) {
+        if word == 0 {
+            return;
+        }
+        if self.words.is_empty() {
+            self.first_word = position;
+        }
+        let end = self.first_word + self.words.len() as u32;
+        if position >= self.first_word && position <= end.saturating_add(MAX_GAP_WORDS) {
+            let index = (position - self.first_word) as usize;
+            if index >= self.words.len() {
+                self.words.resize(index + 1, 0);
+            }
+            self.words[index] |= word;
+        } else if position < self.first_word && self.first_word - position <= MAX_GAP_WORDS {
+            let missing = (self.first_word - position) as usize;
+            self.words.splice(0..0, std::iter::repeat_n(0, missing));
+            self.first_word = position;
+            self.words[0] |= word;
+        } else {
+            *self.far.entry(position).or_default() |= word;
+        }
+    }
+
+    /// The words that are not zero, in ascending order; a word may stand in the span and apart.
+    fn word_list(&self) -> Vec<(u32, u64)> {
+        let dense = self.words.iter().enumerate().filter(|(_, word)| **word != 0);
+        let dense = dense.map(|(index, word)| (self.first_word + index as u32, *word));
+        if self.far.is_empty() {
+            return dense.collect();
+        }
+        let mut all = self.far.clone();
+        for (position, word) in dense {
+            *all.entry(position).or_default() |= word;
+        }
+        all.into_iter().collect()
+    }
+
+    /// The set as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        let words = self.word_list();
+        let mut previous_end = 0;
+        let mut rest = &words[..];
+        while let Some(&(start, _)) = rest.first() {
+            let length = rest
+                .iter()
+                .enumerate()
+                .take_while(|(index, (position, _))| *position == start + *index as u32)
+                .count();
+            write_varint(&mut bytes, start - previous_end);
+            write_varint(&mut bytes, length as u32);
+            for (_, word) in &rest[..length] {
+                bytes.extend_from_slice(&word.to_le_bytes());
+            }
+            previous_end = start + length as u32;
+            rest = &rest[length..];
+        }
+        bytes
+    }
+
+    /// Adds the members of an encoded set.
+    ///
+    /// Fails when the bytes are no set of this version.
+    pub fn unite_encoded(&mut self, bytes: &[u8]) -> Result<()> {
+        for_each_word(bytes, |position, word| self.unite_word(position, word))
+    }
+
+    /// Reads an encoded set.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut set = Self::default();
+        set.unite_encoded(bytes)?;
+        Ok(set)
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.words.capacity() * 8 + self.far.len() * 24
+    }
+}
+
+impl FromIterator<u32> for OfficerSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        let mut set = Self::default();
+        for number in numbers {
+            set.insert(number);
+        }
+        set
+    }
+}
+
+fn for_each_word(bytes: &[u8], mut take: impl FnMut(u32, u64)) -> Result<()> {
+    let damaged = || DataFusionError::Execution("the bytes are not a set of officers".to_owned());
+    let Some((&VERSION, mut rest)) = bytes.split_first() else { return Err(damaged()) };
+    let mut position = 0u32;
+    while !rest.is_empty() {
+        let gap = read_varint(&mut rest).ok_or_else(damaged)?;
+        let length = read_varint(&mut rest).ok_or_else(damaged)?;
+        position = position.checked_add(gap).ok_or_else(damaged)?;
+        for _ in 0..length {
+            let (word, after) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
+            take(position, u64::from_le_bytes(*word));
+            position = position.checked_add(1).ok_or_else(damaged)?;
+            rest = after;
+        }
+    }
+    Ok(())
+}
+
+fn write_varint(bytes: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn read_varint(bytes: &mut &[u8]) -> Option<u32> {
+    let mut number = 0u32;
+    for shift in (0..35).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u32::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Makes the set functions known to a session:
+///
+/// - `set_of(officer_no)`: aggregate, the set of the numbers;
+/// - `set_union(officers)`: aggregate, the union of sets;
+/// - `set_repeated(officers, n)`: aggregate, the members of at least `n` of the sets;
+/// - `set_count(officers)`: the number of members, 0 for NULL;
+/// - `set_intersect(a, b)`: the members of both, empty if either is NULL.
+pub fn register(context: &SessionContext) {
+    for kind in [SetAggregate::Of, SetAggregate::Union, SetAggregate::Repeated] {
+        context.register_udaf(AggregateUDF::from(SetFunction::new(kind)));
+    }
+    context.register_udf(ScalarUDF::from(SetScalar::new(ScalarKind::Count)));
+    context.register_udf(ScalarUDF::from(SetScalar::new(ScalarKind::Intersect)));
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum SetAggregate {
+    Of,
+    Union,
+    Repeated,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SetFunction {
+    kind: SetAggregate,
+    signature: Signature,
+}
+
+impl SetFunction {
+    fn new(kind: SetAggregate) -> Self {
+        let arguments = match kind {
+            SetAggregate::Of => vec![DataType::Int64],
+            SetAggregate::Union => vec![DataType::Binary],
+            SetAggregate::Repeated => vec![DataType::Binary, DataType::Int64],
+        };
+        Self { kind, signature: Signature::exact(arguments, Volatility::Immutable) }
+    }
+}
+
+impl AggregateUDFImpl for SetFunction {
+    fn name(&self) -> &str {
+        match self.kind {
+            SetAggregate::Of => "set_of",
+            SetAggregate::Union => "set_union",
+            SetAggregate::Repeated => "set_repeated",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Binary)
+    }
+
+    fn accumulator(&self, _arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(SetAccumulator(SetGroups::new(self.kind))))
+    }
+
+    fn state_fields(
+        &self,
+        arguments: StateFieldsArgs<'_>,
+    ) -> Result<Vec<arrow::datatypes::FieldRef>> {
+        let field = |name: &str, data_type| {
+            Arc::new(arrow::datatypes::Field::new(
+                format!("{}[{name}]", arguments.name),
+                data_type,
+                true,
+            ))
+        };
+        let mut fields = vec![field("sets", DataType::Binary)];
+        if self.kind == SetAggregate::Repeated {
+            fields.push(field("n", DataType::Int64));
+        }
+        Ok(fields)
+    }
+
+    fn groups_accumulator_supported(&self, _arguments: AccumulatorArgs<'_>) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        _arguments: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(SetGroups::new(self.kind)))
+    }
+}
+
+/// The sets of each group. For `set_repeated` the member of layer `k` have been in more than `k` sets.
+#[derive(Debug)]
+struct SetGroups {
+    kind: SetAggregate,
+    groups: Vec<Vec<OfficerSet>>,
+    at_least: usize,
+}
+
+impl SetGroups {
+    fn new(kind: SetAggregate) -> Self {
+        Self { kind, groups: Vec::new(), at_least: 1 }
+    }
+
+    fn layer(&mut self, group: usize) -> &mut OfficerSet {
+        let layers = &mut self.groups[group];
+        if layers.is_empty() {
+            layers.push(OfficerSet::default());
+        }
+        &mut layers[0]
+    }
+
+    fn set_at_least(&mut self, values: &Int64Array) -> Result<()> {
+        for value in values.iter().flatten() {
+            let Some(at_least) = usize::try_from(value).ok().filter(|n| (1..=64).contains(n))
+            else {
+                return exec_err!("set_repeated counts from 1 to 64, not {value}");
+            };
+            self.at_least = at_least;
+        }
+        Ok(())
+    }
+
+    /// Takes in one set: who was in `k` sets and is in this one has been in `k + 1`.
+    fn repeat(&mut self, group: usize, set: &OfficerSet) {
+        let at_least = self.at_least;
+        let layers = &mut self.groups[group];
+        layers.resize_with(at_least, OfficerSet::default);
+        for layer in (1..at_least).rev() {
+            let again = layers[layer - 1].intersection(set);
+            layers[layer].unite(&again);
+        }
+        layers[0].unite(set);
+    }
+
+    fn take(&mut self, emit_to: EmitTo) -> Vec<Vec<OfficerSet>> {
+        emit_to.take_needed(&mut self.groups)
+    }
+}
+
+impl GroupsAccumulator for SetGroups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.groups.resize_with(total_num_groups, Vec::new);
+        let kept =
+            |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+        if self.kind == SetAggregate::Of {
+            let numbers = values[0].as_primitive::<Int64Type>();
+            for (row, group) in group_indices.iter().enumerate() {
+                if numbers.is_valid(row) && kept(row) {
+                    let Ok(number) = u32::try_from(numbers.value(row)) else {
+                        return exec_err!("{} is not an officer number", numbers.value(row));
+                    };
+                    self.layer(*group).insert(number);
+                }
+            }
+            return Ok(());
+        }
+        if self.kind == SetAggregate::Repeated {
+            self.set_at_least(values[1].as_primitive::<Int64Type>())?;
+        }
+        let sets = values[0].as_binary::<i32>();
+        for (row, group) in group_indices.iter().enumerate() {
+            if sets.is_null(row) || !kept(row) {
+                continue;
+            }
+            if self.kind == SetAggregate::Union {
+                self.layer(*group).unite_encoded(sets.value(row))?;
+            } else {
+                let set = OfficerSet::decode(sets.value(row))?;
+                self.repeat(*group, &set);
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let last = match self.kind {
+            SetAggregate::Repeated => self.at_least - 1,
+            SetAggregate::Of | SetAggregate::Union => 0,
+        };
+        let mut sets = BinaryBuilder::new();
+        for layers in self.take(emit_to) {
+            match layers.get(last) {
+                Some(set) => sets.append_value(set.encode()),
+                None => sets.append_value([VERSION]),
+            }
+        }
+        Ok(Arc::new(sets.finish()))
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let at_least = self.at_least as i64;
+        let mut states = BinaryBuilder::new();
+        let groups = self.take(emit_to);
+        let rows = groups.len();
+        for layers in groups {
+            if self.kind == SetAggregate::Repeated {
+                states.append_value(encode_layers(&layers));
+            } else {
+                states
+                    .append_value(layers.first().map_or_else(|| vec![VERSION], OfficerSet::encode));
+            }
+        }
+        let mut state: Vec<ArrayRef> = vec![Arc::new(states.finish())];
+        if self.kind == SetAggregate::Repeated {
+            state.push(Arc::new(Int64Array::from(vec![at_least; rows])));
+        }
+        Ok(state)
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.groups.resize_with(total_num_groups, Vec::new);
+        if self.kind == SetAggregate::Repeated {
+            self.set_at_least(values[1].as_primitive::<Int64Type>())?;
+        }
+        let states = values[0].as_binary::<i32>();
+        for (row, group) in group_indices.iter().enumerate() {
+            if states.is_null(row) {
+                continue;
+            }
+            if self.kind == SetAggregate::Repeated {
+                // Sets that one side counted are disjoint in time from those of the other.
+                for set in split_layers(states.value(row), self.at_least)? {
+                    self.repeat(*group, &set);
+                }
+            } else {
+                self.layer(*group).unite_encoded(states.value(row))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let rows = values[0].len();
+        let groups: Vec<usize> = (0..rows).collect();
+        let mut each_row = Self::new(self.kind);
+        each_row.update_batch(values, &groups, filter, rows)?;
+        each_row.state(EmitTo::All)
+    }
+
+    fn size(&self) -> usize {
+        self.groups
+            .iter()
+            .map(|layers| 24 + layers.iter().map(OfficerSet::size_bytes).sum::<usize>())
+            .sum()
+    }
+}
+
+/// Layers as bytes: each with its length before it.
+fn encode_layers(layers: &[OfficerSet]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for layer in layers {
+        let encoded = layer.encode();
+        write_varint(&mut bytes, encoded.len() as u32);
+        bytes.extend_from_slice(&encoded);
+    }
+    bytes
+}
+
+/// The layers as sets that, counted one after the other, give the same layers again: who is in
+/// layer `k` is in the sets 0 to `k`.
+fn split_layers(mut bytes: &[u8], at_least: usize) -> Result<Vec<OfficerSet>> {
+    let damaged = || DataFusionError::Execution("damaged state of set_repeated".to_owned());
+    let mut layers = Vec::with_capacity(at_least);
+    while !bytes.is_empty() {
+        let length = read_varint(&mut bytes).ok_or_else(damaged)? as usize;
+        let (layer, rest) = bytes.split_at_checked(length).ok_or_else(damaged)?;
+        layers.push(OfficerSet::decode(layer)?);
+        bytes = rest;
+    }
+    Ok(layers)
+}
+
+/// One group's set, for queries without groups.
+#[derive(Debug)]
+struct SetAccumulator(SetGroups);
+
+impl Accumulator for SetAccumulator {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let groups = vec![0; values[0].len()];
+        self.0.update_batch(values, &groups, None, 1)
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let groups = vec![0; states[0].len()];
+        self.0.merge_batch(states, &groups, 1)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.0.groups.resize_with(1, Vec::new);
+        let arrays = self.0.state(EmitTo::All)?;
+        arrays.iter().map(|array| ScalarValue::try_from_array(array, 0)).collect()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        self.0.groups.resize_with(1, Vec::new);
+        ScalarValue::try_from_array(&self.0.evaluate(EmitTo::All)?, 0)
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum ScalarKind {
+    Count,
+    Intersect,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SetScalar {
+    kind: ScalarKind,
+    signature: Signature,
+}
+
+impl SetScalar {
+    fn new(kind: ScalarKind) -> Self {
+        let arguments = match kind {
+            ScalarKind::Count => vec![DataType::Binary],
+            ScalarKind::Intersect => vec![DataType::Binary, DataType::Binary],
+        };
+        Self { kind, signature: Signature::exact(arguments, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for SetScalar {
+    fn name(&self) -> &str {
+        match self.kind {
+            ScalarKind::Count => "set_count",
+            ScalarKind::Intersect => "set_intersect",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(match self.kind {
+            ScalarKind::Count => DataType::Int64,
+            ScalarKind::Intersect => DataType::Binary,
+        })
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let result: ArrayRef = match self.kind {
+            ScalarKind::Count => Arc::new(counts(arrays[0].as_binary::<i32>())?),
+            ScalarKind::Intersect => {
+                Arc::new(intersections(arrays[0].as_binary::<i32>(), arrays[1].as_binary::<i32>())?)
+            }
+        };
+        Ok(ColumnarValue::Array(result))
+    }
+}
+
+fn counts(sets: &BinaryArray) -> Result<Int64Array> {
+    sets.iter()
+        .map(|bytes| {
+            let mut members = 0;
+            if let Some(bytes) = bytes {
+                for_each_word(bytes, |_, word| members += i64::from(word.count_ones()))?;
+            }
+            Ok(Some(members))
+        })
+        .collect()
+}
+
+fn intersections(left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
+    let mut sets = BinaryBuilder::new();
+    for (left, right) in left.iter().zip(right) {
+        match (left, right) {
+            (Some(left), Some(right)) => {
+                let both = OfficerSet::decode(left)?.intersection(&OfficerSet::decode(right)?);
+                sets.append_value(both.encode());
+            }
+            _ => sets.append_value([VERSION]),
+        }
+    }
+    Ok(sets.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number() -> impl Strategy<Value = u32> {
+        prop_oneof![0..200u32, 4000..4100u32, 1_000_000..1_000_010u32]
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_has_exactly_what_was_inserted(numbers in vec(number(), 0..200)) {
+            let set: OfficerSet = numbers.iter().copied().collect();
+            let expected: BTreeSet<u32> = numbers.into_iter().collect();
+            prop_assert_eq!(set.len(), expected.len() as u64);
+            prop_assert_eq!(set.iter().collect::<BTreeSet<_>>(), expected);
+        }
+
+        #[test]
+        fn bytes_depend_on_the_members_only(mut numbers in vec(number(), 0..200)) {
+            let set: OfficerSet = numbers.iter().copied().collect();
+            numbers.reverse();
+            let reversed: OfficerSet = numbers.into_iter().collect();
+            prop_assert_eq!(set.encode(), reversed.encode());
+            prop_assert_eq!(OfficerSet::decode(&set.encode()).unwrap().encode(), set.encode());
+        }
+
+        #[test]
+        fn union_and_intersection_are_those_of_sets(left in vec(number(), 0..100), right in vec(number(), 0..100)) {
+            let (a, b): (OfficerSet, OfficerSet) = (left.iter().copied().collect(), right.iter().copied().collect());
+            let (x, y): (BTreeSet<u32>, BTreeSet<u32>) = (left.into_iter().collect(), right.into_iter().collect());
+            let mut union = a.clone();
+            union.unite(&b);
+            prop_assert_eq!(union.iter().collect::<BTreeSet<_>>(), &x | &y);
+            prop_assert_eq!(a.intersection(&b).iter().collect::<BTreeSet<_>>(), &x & &y);
+        }
+
+        #[test]
+        fn repeated_members_are_those_of_enough_sets_however_the_sets_are_spread(
+            sets in vec(vec(0..40u32, 0..30), 0..12), at_least in 1..6usize, split in 0..12usize,
+        ) {
+            let encoded: Vec<Vec<u8>> = sets.iter().map(|set| set.iter().copied().collect::<OfficerSet>().encode()).collect();
+            let split = split.min(encoded.len());
+            let accumulate = |part: &[Vec<u8>]| {
+                let mut accumulator = SetAccumulator(SetGroups::new(SetAggregate::Repeated));
+                let values: ArrayRef = Arc::new(BinaryArray::from_iter_values(part));
+                let n: ArrayRef = Arc::new(Int64Array::from(vec![at_least as i64; part.len()]));
+                accumulator.update_batch(&[values, n]).unwrap();
+                accumulator.0.at_least = at_least;
+                accumulator.state().unwrap()
+            };
+            let mut merged = SetAccumulator(SetGroups::new(SetAggregate::Repeated));
+            for part in [&encoded[..split], &encoded[split..]] {
+                let state: Vec<ArrayRef> = accumulate(part).iter().map(|value| value.to_array().unwrap()).collect();
+                merged.merge_batch(&state).unwrap();
+            }
+            let ScalarValue::Binary(Some(bytes)) = merged.evaluate().unwrap() else { panic!("no set") };
+            let expected: BTreeSet<u32> = (0..40)
+                .filter(|member| sets.iter().filter(|set| set.contains(member)).count() >= at_least)
+                .collect();
+            prop_assert_eq!(OfficerSet::decode(&bytes).unwrap().iter().collect::<BTreeSet<_>>(), expected);
+        }
+
+        #[test]
+        fn damaged_bytes_are_an_error_and_never_a_panic(bytes in vec(any::<u8>(), 0..64)) {
+            let _ = OfficerSet::decode(&bytes);
+        }
+    }
+}

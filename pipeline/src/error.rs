@@ -1,0 +1,96 @@
+//! What can go wrong, split by what the caller does next.
+
+use std::path::{Path, PathBuf};
+
+use datafusion::error::DataFusionError;
+use deltalake::DeltaTableError;
+
+/// A failed operation of the pipeline. Bad input lines are not errors: they become rejects.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The lake cannot be read or written; trying again later may help.
+    #[error("cannot {action} table `{table}`")]
+    Table {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// The table's name.
+        table: String,
+        /// The cause.
+        source: Box<DeltaTableError>,
+    },
+    /// A query failed.
+    #[error("{what} failed")]
+    Query {
+        /// The model, metric or query.
+        what: String,
+        /// The cause, with the position where the engine knows it.
+        source: Box<DataFusionError>,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A definition (mapping, model, metric, reference file) has to be changed by a person.
+    #[error("{file}: {problem}; {remedy}")]
+    Definition {
+        /// The file, with a line where one is known.
+        file: String,
+        /// What is wrong, naming the key or column.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The request names something that does not exist or asks for what cannot be.
+    #[error("{0}")]
+    Request(String),
+    /// Another process writes to this lake.
+    #[error(
+        "another lawpulse process is writing to `{}`; stop it or wait until it has finished",
+        .0.display()
+    )]
+    Locked(PathBuf),
+    /// A defect: an internal contract does not hold.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    pub(crate) fn table(
+        action: &'static str,
+        table: impl Into<String>,
+    ) -> impl FnOnce(DeltaTableError) -> Self {
+        let table = table.into();
+        move |source| Self::Table { action, table, source: Box::new(source) }
+    }
+
+    pub(crate) fn query(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
+        let what = what.into();
+        move |source| Self::Query { what, source: Box::new(source) }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn definition(
+        file: impl Into<String>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Definition { file: file.into(), problem: problem.into(), remedy: remedy.into() }
+    }
+
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+/// The result of an operation of the pipeline.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,542 @@
+//! The Delta tables of a lake: created, appended to, rewritten and read; the only writer.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use chrono_tz::Tz;
+use datafusion::datasource::TableProvider;
+use datafusion::prelude::SessionContext;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add, Remove, StructField, Transaction};
+use deltalake::logstore::{get_actions, read_commit_entry};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError};
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use serde_json::json;
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::event;
+use crate::zone;
+
+/// The name of the table of events and rejects.
+pub const EVENTS: &str = "events";
+
+const ZONE_PROPERTY: &str = "lawpulse.zone";
+const ROW_GROUP_ROWS: usize = 128 * 1024;
+
+/// A folder of Delta tables with one calendar zone.
+///
+/// Invariant: at most one process writes to a lake; [`Lake::lock`] holds the others off.
+#[derive(Debug)]
+pub struct Lake {
+    root: PathBuf,
+    zone: Tz,
+    events: Table,
+}
+
+/// The right to write to a lake; given back when dropped, also by a crash.
+#[derive(Debug)]
+pub struct WriteLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl Lake {
+    /// Opens a lake, or creates one whose days are those of `zone`.
+    ///
+    /// Fails when the lake exists with another zone: its days and months cannot change afterwards.
+    pub async fn open_or_create(root: &Path, zone: Option<Tz>) -> Result<Self> {
+        std::fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        let root = root.canonicalize().map_err(Error::io("open", root))?;
+        let created_zone = zone.unwrap_or(zone::DEFAULT_ZONE);
+        let events = Table::open_or_create(
+            &root.join(EVENTS),
+            EVENTS,
+            event::table_schema(),
+            Some(event::PARTITION),
+            &[(ZONE_PROPERTY, created_zone.name())],
+        )
+        .await?;
+        Self::of(root, events, zone)
+    }
+
+    /// Opens a lake that exists.
+    pub async fn open(root: &Path) -> Result<Self> {
+        let missing = || {
+            Error::Request(format!(
+                "there is no lake at `{}`; land something first, or check --lake",
+                root.display()
+            ))
+        };
+        let root_path = root.canonicalize().map_err(|_| missing())?;
+        let events = Table::open(&root_path.join(EVENTS), EVENTS).await?.ok_or_else(missing)?;
+        Self::of(root_path, events, None)
+    }
+
+    fn of(root: PathBuf, events: Table, asked: Option<Tz>) -> Result<Self> {
+        let written = events.property(ZONE_PROPERTY)?;
+        let zone = written.as_deref().map_or(Ok(zone::DEFAULT_ZONE), zone::parse_zone)?;
+        if let Some(asked) = asked
+            && asked != zone
+        {
+            return Err(Error::Request(format!(
+                "the lake's days are those of {zone}, not of {asked}; leave out the zone or use another lake"
+            )));
+        }
+        Ok(Self { root, zone, events })
+    }
+
+    /// The lake's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The zone whose days and months the lake counts in.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    /// The table of events and rejects.
+    pub fn events(&self) -> &Table {
+        &self.events
+    }
+
+    pub(crate) fn events_mut(&mut self) -> &mut Table {
+        &mut self.events
+    }
+
+    /// Takes the right to write; [`Error::Locked`] when another process has it.
+    pub fn lock(&self) -> Result<WriteLock> {
+        let path = self.root.join("writer.lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(WriteLock(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked(self.root.clone())),
+            Err(TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
+        }
+    }
+}
+
+/// One Delta table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    name: String,
+    folder: PathBuf,
+    delta: DeltaTable,
+    schema: SchemaRef,
+    partition: Option<String>,
+}
+
+/// A data file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFile {
+    /// The path inside the table's folder.
+    pub path: String,
+    /// The partition that the file belongs to.
+    pub partition: Option<String>,
+    /// Rows in the file.
+    pub rows: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// What has been added to a table since a version.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// These files.
+    Added(Vec<DataFile>),
+    /// The log no longer tells, or rows were removed: everything has to be looked at again.
+    Unknown,
+}
+
+impl Table {
+    /// Opens a table, or creates it empty with these columns.
+    pub async fn open_or_create(
+        folder: &Path,
+        name: &str,
+        schema: SchemaRef,
+        partition: Option<&str>,
+        properties: &[(&str, &str)],
+    ) -> Result<Self> {
+        if let Some(table) = Self::open(folder, name).await? {
+            return Ok(table);
+        }
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().try_into_kernel())
+            .collect::<Result<Vec<StructField>, _>>()
+            .map_err(Error::internal)?;
+        DeltaTable::try_from_url(url_of(folder)?)
+            .await
+            .map_err(Error::table("create", name))?
+            .create()
+            .with_table_name(name)
+            .with_columns(columns)
+            .with_partition_columns(partition)
+            .with_configuration(
+                properties.iter().map(|(key, value)| (*key, Some((*value).to_owned()))),
+            )
+            .with_raise_if_key_not_exists(false)
+            // Two processes may create a lake at once; the second finds the table of the first.
+            .with_save_mode(SaveMode::Ignore)
+            .await
+            .map_err(Error::table("create", name))?;
+        Self::open(folder, name)
+            .await?
+            .ok_or_else(|| Error::internal(format!("table `{name}` is gone after its creation")))
+    }
+
+    /// Opens a table; `None` when there is none.
+    pub async fn open(folder: &Path, name: &str) -> Result<Option<Self>> {
+        if !folder.join("_delta_log").is_dir() {
+            return Ok(None);
+        }
+        let delta = match deltalake::open_table(url_of(folder)?).await {
+            Ok(delta) => delta,
+            Err(DeltaTableError::NotATable(_)) => return Ok(None),
+            Err(error) => return Err(Error::table("open", name)(error)),
+        };
+        let state = delta.snapshot().map_err(Error::table("open", name))?;
+        let partition = state.metadata().partition_columns().first().cloned();
+        let schema = state.snapshot().arrow_schema();
+        Ok(Some(Self {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+            delta,
+            schema,
+            partition,
+        }))
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns, the partition column among them.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// The version that this handle sees.
+    pub fn version(&self) -> u64 {
+        self.delta.version().unwrap_or_default()
+    }
+
+    /// Sees the newest version.
+    pub async fn update(&mut self) -> Result<()> {
+        self.delta.update_state().await.map_err(Error::table("read", &self.name))
+    }
+
+    pub(crate) fn property(&self, key: &str) -> Result<Option<String>> {
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        Ok(state.metadata().configuration().get(key).cloned())
+    }
+
+    /// The data files of the version that this handle sees.
+    pub fn files(&self) -> Result<Vec<DataFile>> {
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        Ok(state
+            .log_data()
+            .iter()
+            .map(|file| DataFile {
+                path: file.path().into_owned(),
+                partition: self.partition.as_ref().and_then(|partition| {
+                    file.partition_values_map().get(partition).cloned().flatten()
+                }),
+                rows: file.num_records().unwrap_or_default() as u64,
+                bytes: file.size().cast_unsigned(),
+            })
+            .collect())
+    }
+
+    /// The table for SQL, at the version that this handle sees.
+    pub async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
+        self.delta
+            .table_provider()
+            .await
+            .map_err(Error::query(format!("reading table `{}`", self.name)))
+    }
+
+    /// Makes the table's store known to a session.
+    pub(crate) fn prepare(&self, context: &SessionContext) -> Result<()> {
+        self.delta
+            .update_datafusion_session(&context.state())
+            .map_err(Error::table("read", &self.name))
+    }
+
+    /// The highest revision in any data file by its statistics; `None` when a file has none.
+    pub(crate) fn highest_revision(&self) -> Result<Option<i64>> {
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        let mut highest = 0;
+        for file in state.log_data().iter() {
+            if file.path().contains(event::REJECTED) {
+                continue;
+            }
+            let stats = file.stats().unwrap_or_default();
+            let stats: serde_json::Value = serde_json::from_str(&stats).unwrap_or_default();
+            match stats["maxValues"]["revision"].as_i64() {
+                Some(revision) => highest = revision.max(highest),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(highest))
+    }
+
+    /// The rows of one data file; with `columns`, only those.
+    pub(crate) async fn read(
+        &self,
+        file: &DataFile,
+        columns: Option<&[&str]>,
+    ) -> Result<Vec<RecordBatch>> {
+        let damaged = |error: ParquetError| {
+            Error::definition(
+                self.folder.join(&file.path).display().to_string(),
+                format!("the data file cannot be read: {error}"),
+                "restore it from a backup",
+            )
+        };
+        let path = object_store::path::Path::parse(&file.path).map_err(Error::internal)?;
+        let bytes = match self.store().get(&path).await {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        let bytes = bytes.map_err(|error| Error::table("read", &self.name)(error.into()))?;
+        let mut builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(damaged)?;
+        if let Some(columns) = columns {
+            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            builder = builder.with_projection(mask);
+        }
+        builder
+            .build()
+            .map_err(damaged)?
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| damaged(error.into()))
+    }
+
+    fn store(&self) -> Arc<dyn ObjectStore> {
+        self.delta.log_store().object_store(None)
+    }
+
+    /// How far a source has come, as recorded with its last commit.
+    pub async fn progress(&self, source: &str) -> Result<Option<i64>> {
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        state
+            .transaction_version(self.delta.log_store().as_ref(), source)
+            .await
+            .map_err(Error::table("read", &self.name))
+    }
+
+    /// The files that commits after `version` added.
+    pub async fn changes_since(&self, version: u64) -> Result<Changes> {
+        let log_store = self.delta.log_store();
+        let store = log_store.object_store(None);
+        let mut added = Vec::new();
+        for next in version + 1..=self.version() {
+            let entry = read_commit_entry(store.as_ref(), next)
+                .await
+                .map_err(Error::table("read", &self.name))?;
+            let Some(bytes) = entry else { return Ok(Changes::Unknown) };
+            let actions = get_actions(next, &bytes).map_err(Error::table("read", &self.name))?;
+            for action in actions {
+                match action {
+                    Action::Add(add) if add.data_change => added.push(self.data_file(&add)),
+                    Action::Remove(remove) if remove.data_change => return Ok(Changes::Unknown),
+                    _ => {}
+                }
+            }
+        }
+        Ok(Changes::Added(added))
+    }
+
+    fn data_file(&self, add: &Add) -> DataFile {
+        let rows = add
+            .stats
+            .as_deref()
+            .and_then(|stats| serde_json::from_str::<serde_json::Value>(stats).ok())
+            .and_then(|stats| stats.get("numRecords")?.as_u64());
+        DataFile {
+            path: add.path.clone(),
+            partition: self
+                .partition
+                .as_ref()
+                .and_then(|partition| add.partition_values.get(partition).cloned().flatten()),
+            rows: rows.unwrap_or_default(),
+            bytes: add.size.cast_unsigned(),
+        }
+    }
+
+    /// Writes a data file that a later [`Table::commit`] makes part of the table.
+    ///
+    /// The file is on disk when this returns, also after a power cut.
+    pub(crate) async fn write_file(
+        &self,
+        partition: Option<&str>,
+        batches: &[RecordBatch],
+        statistics: serde_json::Value,
+    ) -> Result<Add> {
+        let encoded = encode(batches).map_err(Error::internal)?;
+        let file_name = format!("{}.parquet", uuid::Uuid::new_v4());
+        let path = match (&self.partition, partition) {
+            (Some(column), Some(value)) => format!("{column}={value}/{file_name}"),
+            _ => file_name,
+        };
+        let size = encoded.len() as i64;
+        self.store()
+            .put(&object_store::path::Path::from(path.as_str()), encoded.into())
+            .await
+            .map_err(|error| Error::table("write", &self.name)(error.into()))?;
+        self.sync(&path)?;
+        Ok(Add {
+            path,
+            partition_values: self
+                .partition
+                .iter()
+                .map(|column| (column.clone(), partition.map(str::to_owned)))
+                .collect(),
+            size,
+            modification_time: chrono::Utc::now().timestamp_millis(),
+            data_change: true,
+            stats: Some(statistics.to_string()),
+            tags: None,
+            deletion_vector: None,
+            base_row_id: None,
+            default_row_commit_version: None,
+            clustering_provider: None,
+        })
+    }
+
+    fn sync(&self, path: &str) -> Result<()> {
+        let file = self.folder.join(path);
+        let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
+        sync(&file).map_err(Error::io("sync", &file))?;
+        let parent = file.parent().unwrap_or(&self.folder);
+        sync(parent).map_err(Error::io("sync", parent))
+    }
+
+    /// Makes files part of the table and removes others, with the progress of sources, all in one commit.
+    pub(crate) async fn commit(
+        &mut self,
+        adds: Vec<Add>,
+        removes: Vec<Remove>,
+        progress: Vec<(String, i64)>,
+        note: serde_json::Value,
+    ) -> Result<u64> {
+        let mode = if removes.is_empty() { SaveMode::Append } else { SaveMode::Overwrite };
+        let actions = removes
+            .into_iter()
+            .map(Action::Remove)
+            .chain(adds.into_iter().map(Action::Add))
+            .collect();
+        let transactions =
+            progress.into_iter().map(|(source, at)| Transaction::new(source, at)).collect();
+        let properties = CommitProperties::default()
+            .with_metadata([("lawpulse".to_owned(), note)])
+            .with_application_transactions(transactions);
+        let operation = DeltaOperation::Write {
+            mode,
+            partition_by: self.partition.clone().map(|partition| vec![partition]),
+            predicate: None,
+        };
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        let snapshot = state.snapshot().clone();
+        let committed = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(&snapshot), self.delta.log_store(), operation)
+            .await
+            .map_err(Error::table("commit to", &self.name))?;
+        let version = committed.version();
+        self.sync(&format!("_delta_log/{version:020}.json"))?;
+        self.update().await?;
+        Ok(version)
+    }
+
+    /// Replaces the rows of whole partitions and records in the same commit how far `source` has come.
+    ///
+    /// `partitions` maps each partition to its new rows; a partition without rows disappears. A table
+    /// without a partition column has the single partition `None`.
+    pub(crate) async fn replace(
+        &mut self,
+        partitions: Vec<(Option<String>, Vec<RecordBatch>)>,
+        progress: Vec<(String, i64)>,
+    ) -> Result<u64> {
+        let mut removes = Vec::new();
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        for file in state.log_data().iter() {
+            let partition = self
+                .partition
+                .as_ref()
+                .and_then(|column| file.partition_values_map().get(column).cloned().flatten());
+            if partitions.iter().any(|(replaced, _)| *replaced == partition) {
+                removes.push(file.remove_action(true));
+            }
+        }
+        let mut adds = Vec::new();
+        for (partition, batches) in &partitions {
+            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            if rows > 0 {
+                let statistics = json!({ "numRecords": rows });
+                adds.push(self.write_file(partition.as_deref(), batches, statistics).await?);
+            }
+        }
+        self.commit(adds, removes, progress, json!({ "replaced": partitions.len() })).await
+    }
+}
+
+fn url_of(folder: &Path) -> Result<Url> {
+    Url::from_directory_path(folder)
+        .map_err(|()| Error::Request(format!("`{}` is not an absolute path", folder.display())))
+}
+
+fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ParquetError> {
+    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), first.schema(), Some(properties))?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.into_inner()
+}
+
+/// Statistics of an events file, for readers that skip files.
+pub(crate) fn event_statistics(
+    rows: usize,
+    occurred_micros: (i64, i64),
+    event_days: (i32, i32),
+    revisions: (i64, i64),
+) -> serde_json::Value {
+    let time = |micros: i64| {
+        zone::micros_to_utc(micros).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    };
+    // Delta rounds times to milliseconds; the upper bound is rounded up so that it stays a bound.
+    let bound = |occurred: i64, day: i32, revision: i64| {
+        json!({
+            "occurred_at": time(occurred),
+            "event_date": zone::date_of(day).to_string(),
+            "revision": revision,
+        })
+    };
+    json!({
+        "numRecords": rows,
+        "minValues": bound(occurred_micros.0, event_days.0, revisions.0),
+        "maxValues": bound(occurred_micros.1 + 999, event_days.1, revisions.1),
+        "nullCount": { "occurred_at": 0, "event_date": 0, "revision": 0 },
+    })
+}

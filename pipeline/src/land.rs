@@ -1,0 +1,528 @@
+//! A batch of files becomes one commit: events, rejects and the files' progress together.
+//!
+//! Pieces of the files are parsed in parallel and come back in order. Each event is held against the
+//! identities of its month, those of the lake and those of this run, so that it lands at most once.
+//! A month's events are written as soon as there are enough of them, so memory does not grow with
+//! the input; nothing that was written counts before the commit.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, interleave_record_batch};
+use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use chrono::{DateTime, Utc};
+use deltalake::kernel::Add;
+use hashbrown::HashMap;
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use crate::error::{Error, Result};
+use crate::event::{self, Reject, Rules, SKEW_MICROS};
+use crate::lake::{self, Lake, Table, WriteLock};
+use crate::reference;
+use crate::source::mapping::{Implied, Mapping};
+use crate::source::{FileReader, InputFile, MonthPart, Parsed, Parser, Task};
+use crate::zone::Month;
+
+/// Files are landed together until their sizes reach this, so that small ones share a commit.
+const COMMIT_BYTES: u64 = 1 << 30;
+/// A month's events are written when there are this many.
+const FLUSH_ROWS: usize = 384 * 1024;
+/// The fullest month is written when all months together hold this many.
+const PENDING_ROWS: usize = 1024 * 1024;
+const SORTED_BATCH_ROWS: usize = 32 * 1024;
+
+/// What became of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The file.
+    pub path: PathBuf,
+    /// Events that are now in the lake and were not before.
+    pub landed: u64,
+    /// Of those that every row of an object repeats (`once = true`), how many are new.
+    pub derived: u64,
+    /// Events that the lake, or an earlier line, had already.
+    pub duplicate: u64,
+    /// Lines that were refused and kept with their reason.
+    pub rejected: u64,
+    /// Whether exactly this file had been landed before; its rejects are then not kept again.
+    pub landed_before: bool,
+}
+
+/// Follows a long landing: told the bytes of input read so far.
+pub type Progress<'p> = &'p (dyn Fn(u64) + Sync);
+
+/// Lands files, each line at most once, however often it is sent.
+///
+/// Returns when everything is committed. After a failure or a crash nothing of an uncommitted group
+/// of files is visible, and landing again is safe.
+pub async fn land(
+    lake: &mut Lake,
+    lock: &WriteLock,
+    mapping: &Mapping,
+    inputs: &[InputFile],
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    let mut group: Vec<InputFile> = Vec::new();
+    let mut group_bytes = 0;
+    let mut done_bytes = 0;
+    for input in inputs {
+        group_bytes += input.size()?;
+        group.push(input.clone());
+        if group_bytes >= COMMIT_BYTES {
+            let told = |bytes| progress(done_bytes + bytes);
+            outcomes.extend(land_group(lake, lock, mapping, &group, now, &told).await?);
+            done_bytes += group_bytes;
+            group.clear();
+            group_bytes = 0;
+        }
+    }
+    if !group.is_empty() {
+        let told = |bytes| progress(done_bytes + bytes);
+        outcomes.extend(land_group(lake, lock, mapping, &group, now, &told).await?);
+    }
+    Ok(outcomes)
+}
+
+async fn land_group(
+    lake: &mut Lake,
+    lock: &WriteLock,
+    mapping: &Mapping,
+    inputs: &[InputFile],
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Result<Vec<Outcome>> {
+    lake.events_mut().update().await?;
+    let known_orgs = if mapping.asks_for_known_orgs() {
+        Some(Arc::new(reference::org_ids(lake).await?))
+    } else {
+        None
+    };
+    let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
+    let run = Run { mapping, zone: lake.zone(), rules, known_orgs, table: lake.events(), progress };
+    let handle = Handle::current();
+    let mut group = tokio::task::block_in_place(|| run.read(inputs, &handle))?;
+
+    let mut sources = Vec::new();
+    let mut rejected = Vec::new();
+    for file in &mut group.files {
+        let source = format!("file:{}:{}", mapping.name(), file.digest.to_hex());
+        file.outcome.landed_before = lake.events().progress(&source).await?.is_some()
+            || sources.contains(&(source.clone(), 1));
+        if file.outcome.landed_before {
+            continue;
+        }
+        sources.push((source, 1));
+        if !file.rejects.is_empty() {
+            let name = file.outcome.path.display().to_string();
+            let batch =
+                event::reject_batch(&file.rejects, mapping.name(), &name, now.timestamp_micros())
+                    .map_err(Error::internal)?;
+            rejected.push(batch);
+        }
+    }
+    if !rejected.is_empty() {
+        let rows: usize = rejected.iter().map(RecordBatch::num_rows).sum();
+        let statistics = json!({ "numRecords": rows });
+        let table = lake.events();
+        group.adds.push(table.write_file(Some(event::REJECTED), &rejected, statistics).await?);
+    }
+    // Units and officers come first: they are harmless without the events, the events less so without them.
+    reference::add_implied(lake, lock, &group.implied).await?;
+    if !group.adds.is_empty() || !sources.is_empty() {
+        let note = json!({
+            "source": mapping.name(),
+            "files": group.files.len(),
+            "landed": group.files.iter().map(|file| file.outcome.landed).sum::<u64>(),
+            "duplicate": group.files.iter().map(|file| file.outcome.duplicate).sum::<u64>(),
+            "rejected": group.files.iter().map(|file| file.outcome.rejected).sum::<u64>(),
+        });
+        lake.events_mut().commit(group.adds, Vec::new(), sources, note).await?;
+    }
+    Ok(group.files.into_iter().map(|file| file.outcome).collect())
+}
+
+/// A read group of files: its data files are written and not yet committed.
+#[derive(Debug, Default)]
+struct Group {
+    files: Vec<ReadFile>,
+    adds: Vec<Add>,
+    implied: BTreeSet<Implied>,
+}
+
+#[derive(Debug)]
+struct ReadFile {
+    outcome: Outcome,
+    digest: blake3::Hash,
+    rejects: Vec<Reject>,
+}
+
+/// What stays the same while a group is read.
+struct Run<'r> {
+    mapping: &'r Mapping,
+    zone: chrono_tz::Tz,
+    rules: Rules,
+    known_orgs: Option<Arc<HashSet<String>>>,
+    table: &'r Table,
+    progress: Progress<'r>,
+}
+
+/// What the reading thread hands on, in the order of the input.
+enum Step {
+    /// The next piece is with this worker.
+    Piece(usize),
+    FileStart {
+        path: PathBuf,
+        header_lines: u64,
+    },
+    FileEnd {
+        digest: blake3::Hash,
+    },
+}
+
+struct FlushJob {
+    month: Month,
+    batches: Vec<RecordBatch>,
+}
+
+impl Run<'_> {
+    fn read(&self, inputs: &[InputFile], handle: &Handle) -> Result<Group> {
+        let workers = thread::available_parallelism().map_or(2, usize::from);
+        thread::scope(|scope| {
+            let mut to_workers = Vec::new();
+            let mut from_workers = Vec::new();
+            for _ in 0..workers {
+                let (task_sender, tasks) = sync_channel::<Task>(1);
+                let (parsed_sender, parsed) = sync_channel::<Parsed>(1);
+                to_workers.push(task_sender);
+                from_workers.push(parsed);
+                scope.spawn(move || self.parse_tasks(&tasks, &parsed_sender));
+            }
+            let (step_sender, steps) = sync_channel::<Step>(4 * workers);
+            let reading = scope.spawn(move || self.read_files(inputs, &to_workers, &step_sender));
+
+            let (job_sender, jobs) = sync_channel::<FlushJob>(1);
+            let jobs = Arc::new(Mutex::new(jobs));
+            let flushing: Vec<_> = (0..workers)
+                .map(|_| {
+                    let jobs = Arc::clone(&jobs);
+                    scope.spawn(move || self.flush_jobs(&jobs, handle))
+                })
+                .collect();
+            drop(jobs);
+
+            let mut collector = Collector::new(self.table, handle, job_sender);
+            let collected = collector.collect(&steps, &from_workers);
+            // The channels close here, so that no thread waits for one that has gone.
+            drop((steps, from_workers));
+            let collected = collected.and_then(|()| collector.flush_all());
+            let (files, implied) = collector.finish();
+            join(reading)??;
+            let mut adds = Vec::new();
+            for thread in flushing {
+                adds.extend(join(thread)??);
+            }
+            collected?;
+            Ok(Group { files, adds, implied })
+        })
+    }
+
+    fn parse_tasks(&self, tasks: &Receiver<Task>, parsed: &SyncSender<Parsed>) {
+        let known_orgs = self.known_orgs.as_ref().map(Arc::clone);
+        let mut parser = Parser::new(self.mapping, self.zone, self.rules.clone(), known_orgs);
+        for task in tasks {
+            if parsed.send(parser.parse(task)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn read_files(
+        &self,
+        inputs: &[InputFile],
+        workers: &[SyncSender<Task>],
+        steps: &SyncSender<Step>,
+    ) -> Result<()> {
+        let mut next_worker = 0;
+        let mut done_bytes = 0;
+        for input in inputs {
+            let mut reader = FileReader::open(input, self.mapping)?;
+            let start = Step::FileStart {
+                path: input.path().to_owned(),
+                header_lines: reader.header_lines(),
+            };
+            if steps.send(start).is_err() {
+                return Ok(());
+            }
+            while let Some(task) = reader.next_task()? {
+                let sent = workers[next_worker].send(task).is_ok()
+                    && steps.send(Step::Piece(next_worker)).is_ok();
+                if !sent {
+                    return Ok(());
+                }
+                next_worker = (next_worker + 1) % workers.len();
+            }
+            done_bytes += input.size()?;
+            let end = Step::FileEnd { digest: reader.digest() };
+            if steps.send(end).is_err() {
+                return Ok(());
+            }
+            (self.progress)(done_bytes);
+        }
+        Ok(())
+    }
+
+    fn flush_jobs(&self, jobs: &Mutex<Receiver<FlushJob>>, handle: &Handle) -> Result<Vec<Add>> {
+        let mut adds = Vec::new();
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(job) = job else { return Ok(adds) };
+            let (sorted, statistics) = sort(&job.batches).map_err(Error::internal)?;
+            drop(job.batches);
+            let label = job.month.label();
+            let write = self.table.write_file(Some(&label), &sorted, statistics);
+            adds.push(handle.block_on(write)?);
+        }
+    }
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Result<T> {
+    thread.join().map_err(|_| Error::internal("a landing thread panicked"))
+}
+
+/// Puts pieces together in order and keeps out what has landed before.
+struct Collector<'c> {
+    table: &'c Table,
+    handle: &'c Handle,
+    jobs: SyncSender<FlushJob>,
+    files: Vec<ReadFile>,
+    next_line: u64,
+    implied: BTreeSet<Implied>,
+    seen: HashMap<Month, hashbrown::HashSet<u128>>,
+    pending: BTreeMap<Month, Vec<RecordBatch>>,
+}
+
+impl<'c> Collector<'c> {
+    fn new(table: &'c Table, handle: &'c Handle, jobs: SyncSender<FlushJob>) -> Self {
+        Self {
+            table,
+            handle,
+            jobs,
+            files: Vec::new(),
+            next_line: 0,
+            implied: BTreeSet::new(),
+            seen: HashMap::new(),
+            pending: BTreeMap::new(),
+        }
+    }
+
+    fn collect(&mut self, steps: &Receiver<Step>, workers: &[Receiver<Parsed>]) -> Result<()> {
+        for step in steps {
+            match step {
+                Step::FileStart { path, header_lines } => {
+                    self.next_line = header_lines;
+                    self.files.push(ReadFile {
+                        outcome: Outcome { path, ..Outcome::default() },
+                        digest: blake3::Hash::from_bytes([0; 32]),
+                        rejects: Vec::new(),
+                    });
+                }
+                Step::Piece(worker) => {
+                    let parsed = workers[worker]
+                        .recv()
+                        .map_err(|_| Error::internal("a parser has stopped"))?;
+                    self.take(parsed)?;
+                }
+                Step::FileEnd { digest } => {
+                    if let Some(file) = self.files.last_mut() {
+                        file.digest = digest;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, parsed: Parsed) -> Result<()> {
+        let first_line = self.next_line;
+        self.next_line += parsed.lines;
+        let Some(file) = self.files.last_mut() else {
+            return Err(Error::internal("a piece came before its file"));
+        };
+        file.outcome.rejected += parsed.rejects.len() as u64;
+        file.rejects.extend(
+            parsed
+                .rejects
+                .into_iter()
+                .map(|reject| Reject { line: first_line + reject.line, ..reject }),
+        );
+        self.implied.extend(parsed.implied);
+        for (month, part) in parsed.months {
+            self.take_month(month, part)?;
+        }
+        while self.pending_rows() > PENDING_ROWS {
+            self.flush_fullest()?;
+        }
+        Ok(())
+    }
+
+    fn take_month(&mut self, month: Month, part: MonthPart) -> Result<()> {
+        if !self.seen.contains_key(&month) {
+            let landed = self.handle.block_on(identities_of(self.table, month))?;
+            self.seen.insert(month, landed);
+        }
+        let (Some(seen), Some(file)) = (self.seen.get_mut(&month), self.files.last_mut()) else {
+            return Err(Error::internal("a month was not loaded"));
+        };
+        let outcome = &mut file.outcome;
+        let mut is_new = Vec::with_capacity(part.identities.len());
+        for (identity, once) in part.identities.iter().zip(&part.once) {
+            let new = seen.insert(*identity);
+            is_new.push(new);
+            match (new, once) {
+                (true, true) => outcome.derived += 1,
+                (true, false) => outcome.landed += 1,
+                (false, true) => {}
+                (false, false) => outcome.duplicate += 1,
+            }
+        }
+        let batch = part.columns.finish().map_err(Error::internal)?;
+        let new_rows = is_new.iter().filter(|new| **new).count();
+        if new_rows == 0 {
+            return Ok(());
+        }
+        let batch = if new_rows == batch.num_rows() {
+            batch
+        } else {
+            filter_record_batch(&batch, &BooleanArray::from(is_new)).map_err(Error::internal)?
+        };
+        let pending = self.pending.entry(month).or_default();
+        pending.push(batch);
+        if pending.iter().map(RecordBatch::num_rows).sum::<usize>() >= FLUSH_ROWS {
+            self.flush(month)?;
+        }
+        Ok(())
+    }
+
+    fn pending_rows(&self) -> usize {
+        self.pending.values().flatten().map(RecordBatch::num_rows).sum()
+    }
+
+    fn flush_fullest(&mut self) -> Result<()> {
+        let rows = |batches: &Vec<RecordBatch>| -> usize {
+            batches.iter().map(RecordBatch::num_rows).sum()
+        };
+        let fullest = self.pending.iter().max_by_key(|(_, batches)| rows(batches));
+        match fullest.map(|(month, _)| *month) {
+            Some(month) => self.flush(month),
+            None => Ok(()),
+        }
+    }
+
+    fn flush(&mut self, month: Month) -> Result<()> {
+        let Some(batches) = self.pending.remove(&month) else { return Ok(()) };
+        self.jobs
+            .send(FlushJob { month, batches })
+            .map_err(|_| Error::internal("the writers have stopped"))
+    }
+
+    fn flush_all(&mut self) -> Result<()> {
+        while !self.pending.is_empty() {
+            self.flush_fullest()?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> (Vec<ReadFile>, BTreeSet<Implied>) {
+        (self.files, self.implied)
+    }
+}
+
+/// The identities of a month's events that are in the lake.
+async fn identities_of(table: &Table, month: Month) -> Result<hashbrown::HashSet<u128>> {
+    let label = month.label();
+    let mut identities = hashbrown::HashSet::new();
+    for file in table.files()? {
+        if file.partition.as_deref() != Some(&label) {
+            continue;
+        }
+        identities.reserve(file.rows as usize);
+        for batch in table.read(&file, Some(&["event_id", "revision"])).await? {
+            let event_ids = batch.column(0).as_string::<i32>();
+            let revisions = batch.column(1).as_primitive::<Int64Type>();
+            for (event_id, revision) in event_ids.iter().zip(revisions.values()) {
+                identities.insert(event::identity(event_id.unwrap_or_default(), *revision));
+            }
+        }
+    }
+    Ok(identities)
+}
+
+/// Sorts by event type and time, which readers of a kind of event and a span of time profit from,
+/// and which compresses best. Returns the batches and the statistics of the file.
+fn sort(batches: &[RecordBatch]) -> Result<(Vec<RecordBatch>, serde_json::Value), ArrowError> {
+    let mut types = BTreeSet::new();
+    for batch in batches {
+        add_distinct(column(batch, "event_type")?, &mut types);
+    }
+    let ranks: HashMap<&str, u16> =
+        types.iter().enumerate().map(|(rank, event_type)| (*event_type, rank as u16)).collect();
+    let mut keys = Vec::new();
+    let mut days = (i32::MAX, i32::MIN);
+    let mut revisions = (i64::MAX, i64::MIN);
+    for (position, batch) in batches.iter().enumerate() {
+        let event_types = column(batch, "event_type")?.as_string::<i32>();
+        let occurred = column(batch, "occurred_at")?.as_primitive::<TimestampMicrosecondType>();
+        for row in 0..batch.num_rows() {
+            let rank = ranks.get(event_types.value(row)).copied().unwrap_or_default();
+            keys.push((rank, occurred.value(row), position as u32, row as u32));
+        }
+        let event_dates = column(batch, "event_date")?.as_primitive::<Date32Type>();
+        days = bounds(days, event_dates.values());
+        let revision = column(batch, "revision")?.as_primitive::<Int64Type>();
+        revisions = bounds(revisions, revision.values());
+    }
+    keys.sort_unstable();
+    let occurred = keys.iter().fold((i64::MAX, i64::MIN), |(low, high), (_, occurred, _, _)| {
+        (low.min(*occurred), high.max(*occurred))
+    });
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    let sorted = keys
+        .chunks(SORTED_BATCH_ROWS)
+        .map(|chunk| {
+            let places: Vec<_> =
+                chunk.iter().map(|(_, _, batch, row)| (*batch as usize, *row as usize)).collect();
+            interleave_record_batch(&batches, &places)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((sorted, lake::event_statistics(keys.len(), occurred, days, revisions)))
+}
+
+fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b dyn Array, ArrowError> {
+    batch
+        .column_by_name(name)
+        .map(AsRef::as_ref)
+        .ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")))
+}
+
+fn add_distinct<'b>(texts: &'b dyn Array, found: &mut BTreeSet<&'b str>) {
+    let texts = texts.as_string::<i32>();
+    let mut last = None;
+    for text in texts.iter().flatten() {
+        if last != Some(text) {
+            found.insert(text);
+            last = Some(text);
+        }
+    }
+}
+
+fn bounds<T: Copy + Ord>(bounds: (T, T), values: &[T]) -> (T, T) {
+    values.iter().fold(bounds, |(low, high), value| (low.min(*value), high.max(*value)))
+}

@@ -1,0 +1,144 @@
+//! Periods: half-open spans of local days. Pure.
+
+use chrono::{Datelike, Days, Months, NaiveDate};
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// A half-open span of local days: `start <= day < end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period {
+    /// The first day.
+    pub start: NaiveDate,
+    /// The first day after it.
+    pub end: NaiveDate,
+}
+
+/// The length of the buckets that a period is cut into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grain {
+    /// Local days.
+    Day,
+    /// Weeks from Monday.
+    Week,
+    /// Calendar months.
+    Month,
+    /// Calendar quarters.
+    Quarter,
+    /// Calendar years.
+    Year,
+    /// The whole period in one piece.
+    All,
+}
+
+/// Every grain, shortest first.
+const GRAINS: [Grain; 6] =
+    [Grain::Day, Grain::Week, Grain::Month, Grain::Quarter, Grain::Year, Grain::All];
+
+impl Grain {
+    /// Reads a grain's name.
+    pub fn parse(name: &str) -> Result<Self> {
+        GRAINS.into_iter().find(|grain| grain.name() == name).ok_or_else(|| {
+            let names: Vec<_> = GRAINS.iter().map(|grain| grain.name()).collect();
+            Error::Request(format!("`{name}` is not a grain; use {}", names.join(", ")))
+        })
+    }
+
+    /// The grain's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+            Self::All => "all",
+        }
+    }
+
+    /// The first day of the next bucket after `day`; `None` where the grain has one bucket only.
+    fn next(self, day: NaiveDate) -> Option<NaiveDate> {
+        let months = |count: u32, first_month: u32| {
+            NaiveDate::from_ymd_opt(day.year(), first_month, 1)?
+                .checked_add_months(Months::new(count))
+        };
+        match self {
+            Self::Day => day.succ_opt(),
+            Self::Week => {
+                let days = 7 - u64::from(day.weekday().num_days_from_monday());
+                day.checked_add_days(Days::new(days))
+            }
+            Self::Month => months(1, day.month()),
+            Self::Quarter => months(3, day.month0() / 3 * 3 + 1),
+            Self::Year => months(12, 1),
+            Self::All => None,
+        }
+    }
+}
+
+/// Cuts a period into buckets of the calendar; the first and last end where the period does.
+pub fn periods(whole: Period, grain: Grain) -> Vec<Period> {
+    let mut buckets = Vec::new();
+    let mut start = whole.start;
+    while start < whole.end {
+        let end = grain.next(start).map_or(whole.end, |next| next.min(whole.end));
+        buckets.push(Period { start, end });
+        start = end;
+    }
+    buckets
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(from: &str, to: &str, grain: Grain, expected: &[&str]) {
+        let buckets = periods(Period { start: day(from), end: day(to) }, grain);
+        let starts: Vec<_> = buckets.iter().map(|bucket| bucket.start.to_string()).collect();
+        assert_eq!(starts, expected);
+        assert_eq!(buckets.last().map(|bucket| bucket.end), Some(day(to)));
+    }
+
+    #[test]
+    fn buckets_are_those_of_the_calendar_and_clipped_to_the_period() {
+        check(
+            "2024-01-15",
+            "2024-03-10",
+            Grain::Month,
+            &["2024-01-15", "2024-02-01", "2024-03-01"],
+        );
+        check(
+            "2024-02-27",
+            "2024-03-02",
+            Grain::Day,
+            &["2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01"],
+        );
+        check("2024-11-01", "2025-02-01", Grain::Quarter, &["2024-11-01", "2025-01-01"]);
+        check("2024-12-30", "2025-01-08", Grain::Week, &["2024-12-30", "2025-01-06"]);
+        check("2024-01-01", "2026-01-01", Grain::Year, &["2024-01-01", "2025-01-01"]);
+        check("2024-01-01", "2026-01-01", Grain::All, &["2024-01-01"]);
+    }
+
+    proptest! {
+        #[test]
+        fn buckets_tile_the_period(from in 0..20_000i32, length in 1..2000i32, grain in 0..6usize) {
+            let start = NaiveDate::from_epoch_days(from).unwrap();
+            let end = NaiveDate::from_epoch_days(from + length).unwrap();
+            let buckets = periods(Period { start, end }, GRAINS[grain]);
+            prop_assert_eq!(buckets[0].start, start);
+            prop_assert_eq!(buckets[buckets.len() - 1].end, end);
+            for pair in buckets.windows(2) {
+                prop_assert_eq!(pair[0].end, pair[1].start);
+                prop_assert!(pair[0].start < pair[0].end);
+            }
+        }
+    }
+}

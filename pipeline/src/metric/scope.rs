@@ -1,0 +1,282 @@
+//! Scopes: the sets of units that a number can be about. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use crate::error::{Error, Result};
+use crate::metric::period::Period;
+use crate::reference::Org;
+
+/// What sort of scope it is; distinct counts do not add up from one sort to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ScopeKind {
+    /// The whole tree.
+    District,
+    /// All units of a kind.
+    Kind,
+    /// All units of an area (片区).
+    Area,
+    /// One unit, with the units under it.
+    Org,
+}
+
+impl ScopeKind {
+    /// The name in labels and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::District => "district",
+            Self::Kind => "kind",
+            Self::Area => "area",
+            Self::Org => "org",
+        }
+    }
+}
+
+/// A resolved scope: its units, each with the days on which it belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// What it is called in requests: `district`, `towns`, `area:NAME` or a unit's id.
+    pub scope_id: String,
+    /// Its name for people.
+    pub name: String,
+    /// What sort of scope it is.
+    pub kind: ScopeKind,
+    /// Units and the half-open spans in which they belong to the scope.
+    pub members: Vec<(String, Period)>,
+}
+
+const KINDS: [(&str, &str, &str); 3] =
+    [("towns", "town", "镇街"), ("departments", "department", "部门"), ("teams", "team", "支队")];
+
+const DISTRICT: &str = "district";
+
+/// Resolves a request: `district`, `towns`, `departments`, `teams`, `area:NAME`, a unit's id, or all
+/// members of one at once (`towns/*`, `district/*`; `areas/*` for every area). Several are separated by commas.
+pub fn resolve(orgs: &[Org], request: &str) -> Result<Vec<Scope>> {
+    let mut scopes: Vec<Scope> = Vec::new();
+    for part in request.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        for scope in resolve_one(orgs, part)? {
+            if !scopes.iter().any(|known| known.scope_id == scope.scope_id) {
+                scopes.push(scope);
+            }
+        }
+    }
+    Ok(scopes)
+}
+
+/// Every scope that a lake has: the whole tree, the kinds, the areas and the units.
+pub fn all_scopes(orgs: &[Org]) -> Vec<Scope> {
+    let mut scopes = vec![district(orgs)];
+    scopes.extend(
+        KINDS.iter().map(|(id, kind, name)| of_kind(orgs, id, kind, name)).filter(is_not_empty),
+    );
+    scopes.extend(areas(orgs));
+    scopes.extend(org_ids(orgs, |_| true).into_iter().map(|id| of_org(orgs, &id)));
+    scopes
+}
+
+fn is_not_empty(scope: &Scope) -> bool {
+    !scope.members.is_empty()
+}
+
+fn resolve_one(orgs: &[Org], request: &str) -> Result<Vec<Scope>> {
+    if let Some(group) = request.strip_suffix("/*") {
+        if group == "areas" {
+            return Ok(areas(orgs));
+        }
+        let members: BTreeSet<String> = resolve_one(orgs, group)?
+            .into_iter()
+            .flat_map(|scope| scope.members)
+            .map(|(org_id, _)| org_id)
+            .collect();
+        return Ok(members.iter().map(|org_id| of_org(orgs, org_id)).collect());
+    }
+    if request == DISTRICT {
+        return Ok(vec![district(orgs)]);
+    }
+    if let Some((id, kind, name)) = KINDS.iter().find(|(id, _, _)| *id == request) {
+        return Ok(vec![of_kind(orgs, id, kind, name)]);
+    }
+    let found = match request.strip_prefix("area:") {
+        Some(_) => areas(orgs).into_iter().find(|scope| scope.scope_id == request),
+        None => orgs.iter().any(|org| org.org_id == request).then(|| of_org(orgs, request)),
+    };
+    found.map(|scope| vec![scope]).ok_or_else(|| unknown(orgs, request))
+}
+
+fn unknown(orgs: &[Org], request: &str) -> Error {
+    let ids: Vec<String> = all_scopes(orgs).into_iter().map(|scope| scope.scope_id).collect();
+    let near: Vec<_> = ids
+        .iter()
+        .filter(|id| id.contains(request) || request.contains(id.as_str()))
+        .take(5)
+        .map(String::as_str)
+        .collect();
+    let hint = if near.is_empty() {
+        "use district, towns, departments, teams, area:NAME or a unit's id".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
+    Error::Request(format!("there is no scope `{request}`; {hint}"))
+}
+
+fn span(org: &Org) -> Period {
+    Period { start: org.valid_from.unwrap_or(FIRST_DAY), end: org.valid_to.unwrap_or(LAST_DAY) }
+}
+
+/// Bounds for versions that are open: SQL compares dates instead of asking for NULL. Both lie within
+/// what every engine can read.
+const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1900, 1, 1) {
+    Some(day) => day,
+    None => NaiveDate::MIN,
+};
+const LAST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
+    Some(day) => day,
+    None => NaiveDate::MAX,
+};
+
+fn members(orgs: &[Org], belongs: impl Fn(&Org) -> bool) -> Vec<(String, Period)> {
+    orgs.iter().filter(|org| belongs(org)).map(|org| (org.org_id.clone(), span(org))).collect()
+}
+
+fn org_ids(orgs: &[Org], belongs: impl Fn(&Org) -> bool) -> BTreeSet<String> {
+    orgs.iter().filter(|org| belongs(org)).map(|org| org.org_id.clone()).collect()
+}
+
+fn district(orgs: &[Org]) -> Scope {
+    Scope {
+        scope_id: DISTRICT.to_owned(),
+        name: "全区".to_owned(),
+        kind: ScopeKind::District,
+        members: whole_tree(orgs),
+    }
+}
+
+/// Every unit at all times: an event of a unit outside its validity still happened in the district.
+fn whole_tree(orgs: &[Org]) -> Vec<(String, Period)> {
+    let always = Period { start: FIRST_DAY, end: LAST_DAY };
+    org_ids(orgs, |_| true).into_iter().map(|org_id| (org_id, always)).collect()
+}
+
+fn of_kind(orgs: &[Org], id: &str, kind: &str, name: &str) -> Scope {
+    Scope {
+        scope_id: id.to_owned(),
+        name: name.to_owned(),
+        kind: ScopeKind::Kind,
+        members: members(orgs, |org| org.kind == kind),
+    }
+}
+
+fn areas(orgs: &[Org]) -> Vec<Scope> {
+    let names: BTreeSet<&str> = orgs.iter().filter_map(|org| org.area.as_deref()).collect();
+    names
+        .into_iter()
+        .map(|area| Scope {
+            scope_id: format!("area:{area}"),
+            name: area.to_owned(),
+            kind: ScopeKind::Area,
+            members: members(orgs, |org| org.area.as_deref() == Some(area)),
+        })
+        .collect()
+}
+
+fn of_org(orgs: &[Org], org_id: &str) -> Scope {
+    let mut found: BTreeMap<String, Vec<Period>> = BTreeMap::new();
+    // The unit itself is always in its own scope; units under it while they are under it.
+    found.insert(org_id.to_owned(), vec![Period { start: FIRST_DAY, end: LAST_DAY }]);
+    let mut parents = vec![org_id.to_owned()];
+    while let Some(parent) = parents.pop() {
+        for org in orgs.iter().filter(|org| org.parent_id.as_deref() == Some(parent.as_str())) {
+            if org.org_id == org_id {
+                continue;
+            }
+            if !found.contains_key(&org.org_id) {
+                parents.push(org.org_id.clone());
+            }
+            let spans = found.entry(org.org_id.clone()).or_default();
+            if !spans.contains(&span(org)) {
+                spans.push(span(org));
+            }
+        }
+    }
+    let newest = orgs.iter().filter(|org| org.org_id == org_id).max_by_key(|org| org.valid_from);
+    Scope {
+        scope_id: org_id.to_owned(),
+        name: newest.map_or_else(|| org_id.to_owned(), |org| org.name.clone()),
+        kind: ScopeKind::Org,
+        members: found
+            .into_iter()
+            .flat_map(|(id, spans)| spans.into_iter().map(move |span| (id.clone(), span)))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn org(org_id: &str, kind: &str, area: Option<&str>, parent: Option<&str>) -> Org {
+        Org {
+            org_id: org_id.to_owned(),
+            name: org_id.to_uppercase(),
+            kind: kind.to_owned(),
+            area: area.map(str::to_owned),
+            parent_id: parent.map(str::to_owned),
+            valid_from: None,
+            valid_to: None,
+        }
+    }
+
+    fn orgs() -> Vec<Org> {
+        vec![
+            org("longta", "town", Some("南部"), None),
+            org("daWan", "town", Some("北部"), None),
+            org("market", "department", None, None),
+            org("market-team", "team", None, Some("market")),
+            org("unlisted", "", None, None),
+        ]
+    }
+
+    #[track_caller]
+    fn check(request: &str, expected: &[(&str, &[&str])]) {
+        let scopes = resolve(&orgs(), request).unwrap();
+        let found: Vec<(&str, Vec<&str>)> = scopes
+            .iter()
+            .map(|scope| {
+                let members = scope.members.iter().map(|(org_id, _)| org_id.as_str()).collect();
+                (scope.scope_id.as_str(), members)
+            })
+            .collect();
+        let expected: Vec<(&str, Vec<&str>)> =
+            expected.iter().map(|(scope, members)| (*scope, members.to_vec())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_scope_names_a_unit_with_those_under_it_a_kind_an_area_or_the_tree() {
+        check("longta", &[("longta", &["longta"])]);
+        check("market", &[("market", &["market", "market-team"])]);
+        check("towns", &[("towns", &["longta", "daWan"])]);
+        check("area:北部", &[("area:北部", &["daWan"])]);
+        check(
+            "district",
+            &[("district", &["daWan", "longta", "market", "market-team", "unlisted"])],
+        );
+    }
+
+    #[test]
+    fn members_can_be_asked_for_at_once_and_scopes_joined_by_commas() {
+        check("towns/*", &[("daWan", &["daWan"]), ("longta", &["longta"])]);
+        check(
+            "teams, towns,teams",
+            &[("teams", &["market-team"]), ("towns", &["longta", "daWan"])],
+        );
+    }
+
+    #[test]
+    fn an_unknown_scope_is_an_error_with_a_suggestion() {
+        let error = resolve(&orgs(), "long").unwrap_err().to_string();
+        assert_eq!(error, "there is no scope `long`; did you mean longta?");
+    }
+}

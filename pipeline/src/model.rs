@@ -1,0 +1,99 @@
+//! Models: tables defined by a file in `sql/models`. A rollup is stored, a view is computed on request.
+
+use serde::Deserialize;
+
+use crate::definition::{self, Definitions};
+use crate::error::Result;
+
+/// Whether a model is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Stored in the lake and kept up to date by [`crate::refresh`].
+    Rollup,
+    /// Computed for the periods and scopes of a request.
+    View,
+}
+
+/// Which rows of a rollup a new event changes: those whose column `model` equals the event's column `events`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshBy {
+    /// The rollup's column.
+    pub model: String,
+    /// The column of `events`: `event_date` or `object_id`.
+    pub events: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    title_zh: String,
+    title_en: String,
+    kind: Kind,
+    grain: Vec<String>,
+    partition: Option<String>,
+    refresh_by: Option<RefreshBy>,
+}
+
+/// One model.
+#[derive(Debug, Clone)]
+pub struct Model {
+    name: String,
+    header: Header,
+    sql: String,
+}
+
+impl Model {
+    /// Every model, in the order of their names.
+    pub fn all(definitions: &Definitions) -> Result<Vec<Self>> {
+        definitions
+            .in_folder("models", "sql")
+            .map(|(name, text)| {
+                let file = format!("sql/models/{name}.sql");
+                let (header, sql) = definition::split_header(&file, text)?;
+                Ok(Self { name: name.to_owned(), header, sql })
+            })
+            .collect()
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the table holds, in Chinese and in English.
+    pub fn titles(&self) -> (&str, &str) {
+        (&self.header.title_zh, &self.header.title_en)
+    }
+
+    /// Whether it is stored.
+    pub fn kind(&self) -> Kind {
+        self.header.kind
+    }
+
+    /// The columns that identify a row.
+    pub fn grain(&self) -> &[String] {
+        &self.header.grain
+    }
+
+    /// The partition column of a rollup.
+    pub fn partition(&self) -> Option<&str> {
+        self.header.partition.as_deref()
+    }
+
+    /// What a new event changes.
+    pub fn refresh_by(&self) -> Option<&RefreshBy> {
+        self.header.refresh_by.as_ref()
+    }
+
+    /// The query.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// Changes when the query does, so that a rollup of an older query is computed anew.
+    pub fn fingerprint(&self) -> String {
+        blake3::hash(self.sql.as_bytes()).to_hex()[..16].to_owned()
+    }
+}

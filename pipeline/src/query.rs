@@ -1,0 +1,522 @@
+//! SQL sessions over one state of a lake.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Field, Schema, TimestampMicrosecondType};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use datafusion::catalog::{
+    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider,
+    TableProvider,
+};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::calendar::Calendar;
+use crate::definition::Definitions;
+use crate::error::{Error, Result};
+use crate::lake::{Lake, Table};
+use crate::model::{Kind, Model};
+use crate::reference::{self, Org};
+use crate::zone::{LocalClock, date_of, days_of, micros_to_utc};
+use crate::{bitmap, event, refresh};
+
+/// The newest revision of every event that has not been withdrawn, over the whole log.
+///
+/// Almost no event has a second revision, and data files say in their statistics which may: the
+/// look-up of revised ids reads only those.
+const ALL_EVENTS: &str = "
+    with revised as (
+        select event_id, max(revision) as revision
+        from event_log where revision > 0 and event_month <> 'rejected'
+        group by event_id
+    )
+    select event_log.* from event_log
+    left anti join revised on event_log.event_id = revised.event_id
+    where event_log.event_month <> 'rejected'
+    union all
+    select event_log.* from event_log
+    inner join revised
+        on event_log.event_id = revised.event_id and event_log.revision = revised.revision
+    where
+        event_log.revision > 0 and event_log.operation = 'upsert'
+        and event_log.event_month <> 'rejected'";
+
+/// What `events` shows of the log, for a log where no event has a second revision.
+const FIRST_REVISIONS: &str = "select * from event_log where event_month <> 'rejected'";
+
+const EVENT_COLUMNS: &str = "event_id, revision, event_type, occurred_at, event_date, received_at, \
+    landed_at, source, org_id, officer_ids, object_id, party_id, item_code, channel, attributes, event_month";
+
+const REJECTS: &str = "
+    select
+        landed_at, source,
+        reject['file'] as file, reject['line'] as line,
+        reject['reason'] as reason, reject['detail'] as detail, reject['text'] as text
+    from event_log where event_month = 'rejected'";
+
+/// Reads a lake; keeps what stays the same between two of its versions.
+#[derive(Debug)]
+pub struct Reader {
+    lake: Lake,
+    definitions: Arc<Definitions>,
+    models: Arc<Vec<Model>>,
+    runtime: Arc<RuntimeEnv>,
+    kept: BTreeMap<String, Kept>,
+    view: Arc<View>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    version: Option<u64>,
+    provider: Arc<dyn TableProvider>,
+    batches: Vec<RecordBatch>,
+}
+
+/// One state of a lake: queries on it see the same rows whatever lands meanwhile.
+#[derive(Debug)]
+pub struct View {
+    zone: Tz,
+    runtime: Arc<RuntimeEnv>,
+    tables: Vec<(String, Arc<dyn TableProvider>)>,
+    request_views: Vec<(String, String)>,
+    orgs: Vec<Org>,
+    version: u64,
+    facts: Facts,
+}
+
+/// What a lake holds, in a few numbers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Newest revisions of events.
+    pub events: u64,
+    /// Kept rejects.
+    pub rejects: u64,
+    /// Rejects by source.
+    pub rejects_by_source: BTreeMap<String, u64>,
+    /// The first local day with an event.
+    pub first_event_date: Option<NaiveDate>,
+    /// The last local day with an event.
+    pub last_event_date: Option<NaiveDate>,
+    /// When the newest event happened.
+    pub last_event_at: Option<DateTime<Utc>>,
+    /// When the newest line landed.
+    pub last_landed_at: Option<DateTime<Utc>>,
+}
+
+impl Reader {
+    /// Opens a lake for reading.
+    pub async fn open(root: &Path, definitions: Arc<Definitions>) -> Result<Self> {
+        let lake = Lake::open(root).await?;
+        let models = Arc::new(Model::all(&definitions)?);
+        let runtime = RuntimeEnvBuilder::new().build_arc().map_err(Error::query("the runtime"))?;
+        let empty = View {
+            zone: lake.zone(),
+            runtime: Arc::clone(&runtime),
+            tables: Vec::new(),
+            request_views: Vec::new(),
+            orgs: Vec::new(),
+            version: 0,
+            facts: Facts::default(),
+        };
+        let mut reader = Self {
+            lake,
+            definitions,
+            models,
+            runtime,
+            kept: BTreeMap::new(),
+            view: Arc::new(empty),
+        };
+        reader.update().await?;
+        Ok(reader)
+    }
+
+    /// The newest state that [`Reader::update`] has seen.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view)
+    }
+
+    /// Sees what has landed and been refreshed since; returns whether anything has.
+    pub async fn update(&mut self) -> Result<bool> {
+        self.lake.events_mut().update().await?;
+        let mut kept = BTreeMap::new();
+        let log = self.keep_log().await?;
+        kept.insert("event_log".to_owned(), log);
+        for definition in reference::TABLES {
+            let (version, batches) = reference::batches(&self.lake, definition).await?;
+            let schema = definition.schema();
+            kept.insert(definition.name().to_owned(), self.keep(version, schema, batches)?);
+        }
+        for model in self.models.iter().filter(|model| model.kind() == Kind::Rollup) {
+            kept.insert(model.name().to_owned(), self.keep_rollup(model).await?);
+        }
+        let numbers = refresh::officer_numbers(&self.lake).await?;
+        let schema = refresh::officer_numbers_schema();
+        kept.insert("officer_numbers".to_owned(), self.keep(Some(numbers.0), schema, numbers.1)?);
+        for (name, batch) in shipped_tables(&self.definitions)? {
+            let schema = batch.schema();
+            kept.insert(name, self.keep(Some(0), schema, vec![batch])?);
+        }
+        let same = kept.len() == self.kept.len()
+            && kept.iter().all(|(name, new)| {
+                self.kept.get(name).is_some_and(|old| old.version == new.version)
+            });
+        if same {
+            return Ok(false);
+        }
+        self.kept = kept;
+        self.view = Arc::new(self.build_view().await?);
+        Ok(true)
+    }
+
+    async fn keep_log(&self) -> Result<Kept> {
+        let table = self.lake.events();
+        let version = Some(table.version());
+        if let Some(old) = self.kept.get("event_log")
+            && old.version == version
+        {
+            return Ok(old.clone());
+        }
+        Ok(Kept { version, provider: table.provider().await?, batches: Vec::new() })
+    }
+
+    fn keep(
+        &self,
+        version: Option<u64>,
+        schema: arrow::datatypes::SchemaRef,
+        batches: Vec<RecordBatch>,
+    ) -> Result<Kept> {
+        let table = MemTable::try_new(schema, vec![batches.clone()])
+            .map_err(Error::query("a reference table"))?;
+        Ok(Kept { version, provider: Arc::new(table), batches })
+    }
+
+    async fn keep_rollup(&self, model: &Model) -> Result<Kept> {
+        let table = refresh::open_rollup(&self.lake, model).await?;
+        let Some(table) = table else {
+            // Before the first refresh a rollup has no rows, and SQL says so instead of failing.
+            let schema = refresh::planned_schema(&self.definitions, model).await?;
+            return self.keep(None, schema, Vec::new());
+        };
+        let version = Some(table.version());
+        if let Some(old) = self.kept.get(model.name())
+            && old.version == version
+        {
+            return Ok(old.clone());
+        }
+        let batches = refresh::read_rollup(&table).await?;
+        self.keep(version, table.schema(), batches)
+    }
+
+    async fn build_view(&self) -> Result<View> {
+        let mut tables: Vec<_> = self
+            .kept
+            .iter()
+            .map(|(name, kept)| (name.clone(), Arc::clone(&kept.provider)))
+            .collect();
+        let context = new_context(&self.runtime, self.lake.zone());
+        let revised = may_have_revisions(self.lake.events())?;
+        tables.extend(register_events(&context, self.lake.events(), revised, None).await?);
+        let orgs = self.all_orgs();
+        let request_views = self
+            .models
+            .iter()
+            .filter(|model| model.kind() == Kind::View)
+            .map(|model| (model.name().to_owned(), model.sql().to_owned()))
+            .collect();
+        let mut view = View {
+            zone: self.lake.zone(),
+            runtime: Arc::clone(&self.runtime),
+            tables,
+            request_views,
+            orgs,
+            version: self.lake.events().version(),
+            facts: Facts::default(),
+        };
+        view.facts = view.find_facts().await?;
+        Ok(view)
+    }
+
+    /// The reference's units, and those that only events know.
+    fn all_orgs(&self) -> Vec<Org> {
+        let batches = |name: &str| self.kept.get(name).map_or(&[][..], |kept| &kept.batches);
+        let mut orgs = reference::orgs_of(batches("orgs"));
+        let known: BTreeSet<String> = orgs.iter().map(|org| org.org_id.clone()).collect();
+        let mut unknown = BTreeSet::new();
+        for batch in batches("org_days") {
+            let Some(ids) =
+                batch.column_by_name("org_id").and_then(|ids| ids.as_string_opt::<i32>())
+            else {
+                continue;
+            };
+            unknown
+                .extend(ids.iter().flatten().filter(|id| !known.contains(*id)).map(str::to_owned));
+        }
+        orgs.extend(unknown.into_iter().map(|org_id| Org {
+            name: org_id.clone(),
+            org_id,
+            kind: String::new(),
+            area: None,
+            parent_id: None,
+            valid_from: None,
+            valid_to: None,
+        }));
+        orgs
+    }
+}
+
+impl View {
+    /// A fresh session: what one query registers or sets, no other sees.
+    pub fn session(&self) -> Result<SessionContext> {
+        let context = new_context(&self.runtime, self.zone);
+        let schema = MemorySchemaProvider::new();
+        for (name, provider) in &self.tables {
+            schema
+                .register_table(name.clone(), Arc::clone(provider))
+                .map_err(Error::query("the session"))?;
+        }
+        let catalog = MemoryCatalogProvider::new();
+        catalog.register_schema("public", Arc::new(schema)).map_err(Error::query("the session"))?;
+        context.register_catalog("lawpulse", Arc::new(catalog));
+        Ok(context)
+    }
+
+    /// The views that need the periods and scopes of a request: `(name, sql)`.
+    pub(crate) fn request_views(&self) -> &[(String, String)] {
+        &self.request_views
+    }
+
+    /// Every version of every unit.
+    pub fn orgs(&self) -> &[Org] {
+        &self.orgs
+    }
+
+    /// The ids of every unit of the reference and the log.
+    pub fn org_ids(&self) -> HashSet<String> {
+        self.orgs.iter().map(|org| org.org_id.clone()).collect()
+    }
+
+    /// The zone whose days and months the lake counts in.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    /// The version of the log.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What the lake holds.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    async fn find_facts(&self) -> Result<Facts> {
+        let totals = self
+            .collect(
+                "facts",
+                "select cast(sum(events) as bigint) as events, min(event_date) as first_date, \
+                 max(event_date) as last_date, max(last_occurred_at) as last_at from org_days",
+            )
+            .await?;
+        let mut facts = Facts::default();
+        if let Some(batch) = totals.first().filter(|batch| batch.num_rows() > 0) {
+            let date = |column: usize| {
+                let dates = batch.column(column).as_primitive_opt::<Date32Type>()?;
+                dates.is_valid(0).then(|| date_of(dates.value(0)))
+            };
+            facts.events = integer(batch.column(0), 0).unwrap_or_default();
+            facts.first_event_date = date(1);
+            facts.last_event_date = date(2);
+            facts.last_event_at = instant(batch.column(3), 0);
+        }
+        let rejects = self
+            .collect(
+                "facts",
+                "select arrow_cast(source, 'Utf8'), count(*) from event_log \
+                 where event_month = 'rejected' group by 1",
+            )
+            .await?;
+        for batch in &rejects {
+            let sources = batch.column(0).as_string::<i32>();
+            for row in 0..batch.num_rows() {
+                let count = integer(batch.column(1), row).unwrap_or_default();
+                facts.rejects += count;
+                facts.rejects_by_source.insert(sources.value(row).to_owned(), count);
+            }
+        }
+        let landed = self.collect("facts", "select max(landed_at) from event_log").await?;
+        facts.last_landed_at = landed
+            .first()
+            .filter(|batch| batch.num_rows() > 0)
+            .and_then(|batch| instant(batch.column(0), 0));
+        Ok(facts)
+    }
+
+    /// Runs a trusted query to its end; `what` names it in errors.
+    pub async fn collect(&self, what: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+        let context = self.session()?;
+        let frame = context.sql(sql).await.map_err(Error::query(what))?;
+        frame.collect().await.map_err(Error::query(what))
+    }
+}
+
+fn integer(column: &ArrayRef, row: usize) -> Option<u64> {
+    let numbers = column.as_primitive_opt::<arrow::datatypes::Int64Type>()?;
+    numbers.is_valid(row).then(|| numbers.value(row).unsigned_abs())
+}
+
+fn instant(column: &ArrayRef, row: usize) -> Option<DateTime<Utc>> {
+    let times = column.as_primitive_opt::<TimestampMicrosecondType>()?;
+    times.is_valid(row).then(|| micros_to_utc(times.value(row)))
+}
+
+/// A session with every function and no table.
+pub(crate) fn new_context(runtime: &Arc<RuntimeEnv>, zone: Tz) -> SessionContext {
+    let config = SessionConfig::new()
+        .with_default_catalog_and_schema("lawpulse", "public")
+        .with_information_schema(true);
+    let mut context = SessionContext::new_with_config_rt(config, Arc::clone(runtime));
+    bitmap::register(&context);
+    context.register_udf(ScalarUDF::from(LocalDate::new(zone)));
+    // Registering functions under new names cannot fail.
+    let _ = datafusion_functions_json::register_all(&mut context);
+    context
+}
+
+/// Whether a data file may hold a revision above 0.
+pub(crate) fn may_have_revisions(log: &Table) -> Result<bool> {
+    Ok(log.highest_revision()?.is_none_or(|revision| revision > 0))
+}
+
+/// Registers `event_log`, `events` and `rejects`; returns the two views.
+///
+/// `restriction` is a condition on the columns of `events`, and may look at tables that are registered.
+pub(crate) async fn register_events(
+    context: &SessionContext,
+    log: &Table,
+    revised: bool,
+    restriction: Option<&str>,
+) -> Result<Vec<(String, Arc<dyn TableProvider>)>> {
+    log.prepare(context)?;
+    context
+        .register_table("event_log", log.provider().await?)
+        .map_err(Error::query("event_log"))?;
+    let all = if revised { ALL_EVENTS } else { FIRST_REVISIONS };
+    let condition = restriction.unwrap_or("true");
+    let events = format!("select {EVENT_COLUMNS} from ({all}) where {condition}");
+    let mut views = Vec::new();
+    for (name, sql) in [("events", events.as_str()), ("rejects", REJECTS)] {
+        let frame = context.sql(sql).await.map_err(Error::query(name))?;
+        let view = frame.into_view();
+        context.register_table(name, Arc::clone(&view)).map_err(Error::query(name))?;
+        views.push((name.to_owned(), view));
+    }
+    Ok(views)
+}
+
+/// The tables that come with the definitions: `event_types` and `calendar`.
+pub(crate) fn shipped_tables(definitions: &Definitions) -> Result<Vec<(String, RecordBatch)>> {
+    let event_types = event_types(definitions.file("reference/event_types.csv")?)?;
+    let file = "reference/calendar.csv";
+    let calendar = Calendar::parse(&format!("sql/{file}"), definitions.file(file)?)?;
+    let days = calendar.days();
+    let schema = Schema::new(vec![
+        Field::new("day", DataType::Date32, false),
+        Field::new("is_working_day", DataType::Boolean, false),
+        Field::new("name", DataType::Utf8, true),
+    ]);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Date32Array::from_iter_values(days.iter().map(|(day, _, _)| days_of(*day)))),
+        Arc::new(
+            days.iter()
+                .map(|(_, working, _)| Some(*working))
+                .collect::<arrow::array::BooleanArray>(),
+        ),
+        Arc::new(days.iter().map(|(_, _, name)| *name).collect::<StringArray>()),
+    ];
+    let calendar = RecordBatch::try_new(Arc::new(schema), columns).map_err(Error::internal)?;
+    Ok(vec![("event_types".to_owned(), event_types), ("calendar".to_owned(), calendar)])
+}
+
+fn event_types(csv_text: &str) -> Result<RecordBatch> {
+    let file = "sql/reference/event_types.csv";
+    let wrong = |problem: String| Error::definition(file, problem, "correct the file");
+    let mut reader = csv::Reader::from_reader(csv_text.as_bytes());
+    let header = reader.headers().map_err(|error| wrong(error.to_string()))?.clone();
+    let mut columns: Vec<Vec<String>> = vec![Vec::new(); header.len()];
+    for record in reader.records() {
+        let record = record.map_err(|error| wrong(error.to_string()))?;
+        for (column, field) in columns.iter_mut().zip(&record) {
+            column.push(field.to_owned());
+        }
+    }
+    let mut fields = Vec::new();
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for (name, column) in header.iter().zip(columns) {
+        let texts: ArrayRef = Arc::new(StringArray::from(column));
+        let data_type = if name == "activity_level" { DataType::Int64 } else { DataType::Utf8 };
+        arrays.push(cast(&texts, &data_type).map_err(Error::internal)?);
+        fields.push(Field::new(name, data_type, true));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(Error::internal)
+}
+
+/// `local_date(instant)`: the local day of the lake's zone that contains an instant.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct LocalDate {
+    zone: Tz,
+    signature: Signature,
+}
+
+impl LocalDate {
+    fn new(zone: Tz) -> Self {
+        let signature = TypeSignature::Any(1);
+        Self { zone, signature: Signature::new(signature, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for LocalDate {
+    fn name(&self) -> &str {
+        "local_date"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> datafusion::common::Result<DataType> {
+        Ok(DataType::Date32)
+    }
+
+    fn invoke_with_args(
+        &self,
+        arguments: ScalarFunctionArgs,
+    ) -> datafusion::common::Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let instants = cast(
+            &arrays[0],
+            &DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into())),
+        )?;
+        let mut clock = LocalClock::new(self.zone);
+        let days: Date32Array = instants
+            .as_primitive::<TimestampMicrosecondType>()
+            .iter()
+            .map(|micros| micros.map(|micros| clock.local_day(micros)))
+            .collect();
+        Ok(ColumnarValue::Array(Arc::new(days)))
+    }
+}
+
+/// The columns of `event_log`, for sessions that plan without a lake.
+pub(crate) fn log_schema() -> arrow::datatypes::SchemaRef {
+    event::table_schema()
+}

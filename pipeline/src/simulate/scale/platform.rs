@@ -1,0 +1,215 @@
+//! The units, officers and volumes of a `scale` platform, and its reference tables.
+
+use crate::simulate::calendar::BusyClock;
+use crate::simulate::dice::{mix, spread};
+use crate::simulate::row::push_number;
+use crate::simulate::write::{CsvFile, ITEMS, OFFICERS, ORGS, PARTIES};
+use crate::simulate::{Error, Options, Summary};
+
+/// Items of the catalogue.
+pub(super) const ITEM_COUNT: u64 = 600;
+
+/// Inspections per thousand events, each of about three events.
+const INSPECTIONS_PER_MILLE: u64 = 97;
+
+/// Cases per thousand events, each of about seven events.
+const CASES_PER_MILLE: u64 = 22;
+
+/// The reform's date: units and postings begin here.
+const VALID_FROM: &str = "2023-10-25";
+
+/// What every file needs to know; the same for all of them.
+#[derive(Debug)]
+pub(super) struct Platform {
+    pub(super) seed: u64,
+    pub(super) events: u64,
+    pub(super) files: u64,
+    pub(super) inspections: u64,
+    pub(super) cases: u64,
+    pub(super) parties: u64,
+    pub(super) clock: BusyClock,
+    /// First officer of each unit; one entry more than units.
+    pub(super) first_officer: Vec<u32>,
+    /// Running sum of the units' business; one entry per unit.
+    business: Vec<u64>,
+}
+
+impl Platform {
+    /// Plans a platform of the asked size.
+    pub(super) fn new(options: &Options) -> Result<Self, Error> {
+        if options.officers == 0 || options.orgs == 0 {
+            return Err(Error::Options(
+                "a platform needs at least one officer and one unit".to_owned(),
+            ));
+        }
+        let seed = mix(options.seed);
+        let first_officer = officer_blocks(seed, options.officers, options.orgs);
+        let business = first_officer
+            .windows(2)
+            .enumerate()
+            .scan(0, |total, (org, block)| {
+                let officers = u64::from(block[1] - block[0]);
+                *total += officers * (20 + spread(mix(seed ^ 0x0b ^ org as u64), 80));
+                Some(*total)
+            })
+            .collect();
+        Ok(Self {
+            seed,
+            events: options.events,
+            files: options.events.div_ceil(super::FILE_EVENTS).max(1),
+            inspections: options.events / 1000 * INSPECTIONS_PER_MILLE,
+            cases: options.events / 1000 * CASES_PER_MILLE,
+            parties: (options.events / 150).clamp(50, 500_000),
+            clock: BusyClock::new(),
+            first_officer,
+            business,
+        })
+    }
+
+    /// Returns the number of the first line of a file; its lines end where the next file begins.
+    pub(super) fn first_line(&self, file: u64) -> u64 {
+        portion(file, self.files, self.events)
+    }
+
+    /// Returns the busy time at which a file begins; its slice ends where the next file begins.
+    pub(super) fn slice_start(&self, file: u64) -> u64 {
+        portion(file, self.files, self.clock.total())
+    }
+
+    /// Returns the unit that a hash falls on, busy units more often.
+    pub(super) fn org(&self, hash: u64) -> usize {
+        let total = self.business.last().copied().unwrap_or(0);
+        let at = spread(hash, total);
+        self.business.partition_point(|sum| *sum <= at).min(self.business.len() - 1)
+    }
+
+    /// Returns the officers of a unit: the first one and how many.
+    pub(super) fn officers(&self, org: usize) -> (u64, u64) {
+        let first = u64::from(self.first_officer[org]);
+        (first, u64::from(self.first_officer[org + 1]) - first)
+    }
+}
+
+/// Returns `whole * part / parts` without overflow.
+fn portion(part: u64, parts: u64, whole: u64) -> u64 {
+    (u128::from(whole) * u128::from(part) / u128::from(parts)) as u64
+}
+
+/// Cuts the officers into one block per unit, the largest about eight times the smallest.
+fn officer_blocks(seed: u64, officers: u32, orgs: u32) -> Vec<u32> {
+    let shares: Vec<u64> =
+        (0..u64::from(orgs)).map(|org| 10 + spread(mix(seed ^ 0x5e ^ org), 70)).collect();
+    let total: u64 = shares.iter().sum();
+    let mut firsts = vec![0];
+    let mut sum = 0;
+    for share in shares {
+        sum += share;
+        firsts.push(portion(sum, total, u64::from(officers)) as u32);
+    }
+    firsts
+}
+
+/// Writes the reference tables.
+pub(super) fn write_reference(options: &Options, platform: &Platform) -> Result<Summary, Error> {
+    let mut summary = Summary { events: 0, bytes: 0, files: Vec::new() };
+    for csv in [
+        write_orgs(options)?,
+        write_officers(options, platform)?,
+        write_parties(options, platform)?,
+        write_items(options)?,
+    ] {
+        let (path, bytes) = csv.finish()?;
+        summary.files.push(path);
+        summary.bytes += bytes;
+    }
+    Ok(summary)
+}
+
+/// Of eight units three are towns, four departments, and the last is a team of the department before it.
+fn write_orgs(options: &Options) -> Result<CsvFile, Error> {
+    let mut csv = CsvFile::create(&options.out, "orgs", ORGS)?;
+    let areas = (options.orgs / 16).max(4);
+    for org in 0..options.orgs {
+        let number = org + 1;
+        let domain = org % 36 + 1;
+        let values = match org % 8 {
+            0..3 => format!(
+                "org-{number:04},第{number}镇街,Town {number},town,{},片区{:02},,镇街综合执法,true,true,{VALID_FROM},",
+                if org % 2 == 0 { "镇" } else { "街道" },
+                org / 8 % areas + 1,
+            ),
+            3..7 => format!(
+                "org-{number:04},第{number}部门,Department {number},department,,,,领域{domain:02},true,true,{VALID_FROM},"
+            ),
+            _ => format!(
+                "org-{number:04},第{number}支队,Team {number},team,,,org-{org:04},领域{domain:02},false,true,{VALID_FROM},"
+            ),
+        };
+        csv.row(&values)?;
+    }
+    Ok(csv)
+}
+
+fn write_officers(options: &Options, platform: &Platform) -> Result<CsvFile, Error> {
+    let mut csv = CsvFile::create(&options.out, "officers", OFFICERS)?;
+    let mut values = String::new();
+    for org in 0..options.orgs as usize {
+        let (first, count) = platform.officers(org);
+        for officer in first..first + count {
+            values.clear();
+            push_officer(&mut values, officer);
+            values.push(',');
+            push_org(&mut values, org);
+            values.push_str(if officer % 8 == 7 { ",B,500112" } else { ",A,500112" });
+            push_number(&mut values, officer + 1, 7);
+            values.push_str(",2022-06-01,,2023-12-01,true,");
+            values.push_str(VALID_FROM);
+            values.push(',');
+            csv.row(&values)?;
+        }
+    }
+    Ok(csv)
+}
+
+fn write_parties(options: &Options, platform: &Platform) -> Result<CsvFile, Error> {
+    let mut csv = CsvFile::create(&options.out, "parties", PARTIES)?;
+    let areas = u64::from((options.orgs / 16).max(4));
+    for party in 0..platform.parties {
+        let number = party + 1;
+        let hash = mix(platform.seed ^ 0x9a ^ party);
+        let (kind, name) =
+            if party % 6 == 5 { ("person", "相对人") } else { ("firm", "企业") };
+        let class = ["A", "B", "B", "C", "C", "D"][spread(hash, 6) as usize];
+        let tier = ["low", "medium", "medium", "high"][spread(mix(hash), 4) as usize];
+        let area = hash % areas + 1;
+        csv.row(&format!(
+            "party-{number:06},{name}{number:06},{kind},{class},{tier},片区{area:02},true,{VALID_FROM},"
+        ))?;
+    }
+    Ok(csv)
+}
+
+fn write_items(options: &Options) -> Result<CsvFile, Error> {
+    let mut csv = CsvFile::create(&options.out, "items", ITEMS)?;
+    for item in 0..ITEM_COUNT {
+        let number = item + 1;
+        let domain = item % 36 + 1;
+        let kind = ["penalty", "penalty", "inspection"][(item % 3) as usize];
+        csv.row(&format!(
+            "item-{number:04},事项{number:04},领域{domain:02},{kind},true,{VALID_FROM},"
+        ))?;
+    }
+    Ok(csv)
+}
+
+/// Appends the identifier of a unit, counted from zero.
+pub(super) fn push_org(text: &mut String, org: usize) {
+    text.push_str("org-");
+    push_number(text, org as u64 + 1, 4);
+}
+
+/// Appends the identifier of an officer, counted from zero.
+pub(super) fn push_officer(text: &mut String, officer: u64) {
+    text.push_str("officer-");
+    push_number(text, officer + 1, 7);
+}

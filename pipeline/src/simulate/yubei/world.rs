@@ -1,0 +1,319 @@
+//! The district as the acts find it: who may act where on which day, and who is visited about what.
+
+use super::people::{self, Officer};
+use super::units::{self, AREAS, Kind, SILENCES, Unit};
+use crate::simulate::calendar::{
+    DAY, DAYS, DAYS_2024, Day, EVENING_HOURS, Moment, OFFICE_HOURS, day, day_weight, is_working,
+};
+use crate::simulate::dice::{Dice, mix, spread};
+
+/// An event before it is delivered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Act {
+    pub(super) at: Moment,
+    pub(super) event_type: &'static str,
+    pub(super) unit: usize,
+    pub(super) team: Team,
+    pub(super) object_id: String,
+    /// Index of the party.
+    pub(super) party: Option<usize>,
+    /// Index of the item.
+    pub(super) item: Option<usize>,
+    pub(super) channel: &'static str,
+    /// A JSON object or nothing.
+    pub(super) attributes: String,
+    /// Whether the record was a mistake and is deleted later.
+    pub(super) is_mistaken: bool,
+}
+
+/// The officers of an act: two, or one, or none.
+pub(super) type Team = [Option<u16>; 2];
+
+/// A party that is inspected or penalised.
+#[derive(Debug)]
+pub(super) struct Party {
+    pub(super) is_firm: bool,
+    /// Index into [`AREAS`].
+    pub(super) area: usize,
+    pub(super) credit_class: char,
+    pub(super) risk_tier: &'static str,
+}
+
+/// What an item empowers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ItemKind {
+    /// 行政处罚.
+    Penalty,
+    /// 行政检查.
+    Inspection,
+    /// 行政强制.
+    Compulsion,
+}
+
+/// An item of the catalogue.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) domain: &'static str,
+    pub(super) kind: ItemKind,
+    /// First day of the item.
+    pub(super) from: Day,
+    /// Day on which the item ended, if it did.
+    pub(super) until: Option<Day>,
+}
+
+/// First day of the second list of town items.
+const NEW_LIST: Day = day(2025, 7, 1);
+
+/// First day of units, postings, parties and items: the reform's date.
+pub(super) const REFORM: Day = day(2023, 10, 25);
+
+/// Share of acts with one officer although the law asks for two.
+const ALONE_SHARE: f64 = 0.008;
+
+/// Everything that stands still while the acts happen.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) units: Vec<Unit>,
+    pub(super) officers: Vec<Officer>,
+    pub(super) parties: Vec<Party>,
+    pub(super) items: Vec<Item>,
+    /// Officers that are ever posted to each unit.
+    members: Vec<Vec<u16>>,
+    /// Running sum of the weights of all days, per unit; silent days weigh nothing.
+    day_sums: Vec<Vec<f64>>,
+    /// Firms and persons per area.
+    parties_by_area: [[Vec<usize>; 2]; 4],
+    /// Items of penalties and of inspections in the domain of each unit.
+    items_by_unit: Vec<[Vec<usize>; 2]>,
+}
+
+impl World {
+    /// Builds the district of a seed.
+    pub(super) fn new(seed: u64) -> Self {
+        let units = units::all();
+        let officers = people::hire(&units, seed);
+        let parties = register_parties(seed);
+        let mut members = vec![Vec::new(); units.len()];
+        for (index, officer) in officers.iter().enumerate() {
+            for (unit, _) in &officer.postings {
+                members[*unit].push(index as u16);
+            }
+        }
+        let mut parties_by_area = <[[Vec<usize>; 2]; 4]>::default();
+        for (index, party) in parties.iter().enumerate() {
+            parties_by_area[party.area][usize::from(!party.is_firm)].push(index);
+        }
+        let day_sums = units.iter().map(day_sums).collect();
+        let items = list_items(&units);
+        let items_by_unit = units.iter().map(|unit| items_of(&items, unit)).collect();
+        Self { units, officers, parties, items, members, day_sums, parties_by_area, items_by_unit }
+    }
+
+    /// Returns the units of one kind.
+    pub(super) fn units_of(&self, is_wanted: impl Fn(Kind) -> bool) -> Vec<usize> {
+        (0..self.units.len()).filter(|unit| is_wanted(self.units[*unit].kind)).collect()
+    }
+
+    /// Returns the unit with this identifier; the first unit if there is none.
+    pub(super) fn unit(&self, id: &str) -> usize {
+        self.units.iter().position(|unit| unit.id == id).unwrap_or(0)
+    }
+
+    /// Says whether a unit works on a day.
+    pub(super) fn is_open(&self, unit: usize, day: Day) -> bool {
+        is_open(&self.units[unit], day)
+    }
+
+    /// Draws a day in `from..until` on which the unit is open, busy days more often.
+    pub(super) fn draw_day(
+        &self,
+        unit: usize,
+        from: Day,
+        until: Day,
+        dice: &mut Dice,
+    ) -> Option<Day> {
+        let sums = &self.day_sums[unit];
+        let (low, high) = (sums[from.max(0) as usize], sums[until.clamp(0, DAYS) as usize]);
+        let target = low + dice.unit() * (high - low);
+        let day = sums.partition_point(|sum| *sum <= target) as Day - 1;
+        (high > low).then_some(day.clamp(from.max(0), until - 1))
+    }
+
+    /// Draws an officer who may act for the unit on a day, keen ones more often.
+    pub(super) fn draw_officer(
+        &self,
+        unit: usize,
+        day: Day,
+        other: Option<u16>,
+        dice: &mut Dice,
+    ) -> Option<u16> {
+        let members = &self.members[unit];
+        let weights: Vec<f64> = members
+            .iter()
+            .map(|index| {
+                let officer = &self.officers[usize::from(*index)];
+                let may =
+                    officer.may_act(day) && officer.unit_on(day) == unit && Some(*index) != other;
+                if may { officer.zeal * mood(*index, day) } else { 0.0 }
+            })
+            .collect();
+        dice.weighted(&weights).map(|place| members[place])
+    }
+
+    /// Draws the two officers of an act; one act in a hundred has only one.
+    pub(super) fn draw_team(&self, unit: usize, day: Day, dice: &mut Dice) -> Option<Team> {
+        let lead = self.draw_officer(unit, day, None, dice)?;
+        Some(self.team_of(lead, unit, day, dice))
+    }
+
+    /// Gives an officer a colleague.
+    pub(super) fn team_of(&self, lead: u16, unit: usize, day: Day, dice: &mut Dice) -> Team {
+        let is_alone = dice.chance(ALONE_SHARE);
+        let second = self.draw_officer(unit, day, Some(lead), dice);
+        [Some(lead), second.filter(|_| !is_alone)]
+    }
+
+    /// Returns `team` as far as it may still act, with others in place of those who may not.
+    pub(super) fn renew_team(&self, team: Team, unit: usize, day: Day, dice: &mut Dice) -> Team {
+        let may_stay = |officer: u16| {
+            let officer = &self.officers[usize::from(officer)];
+            officer.may_act(day) && officer.unit_on(day) == unit
+        };
+        if team.iter().flatten().all(|officer| may_stay(*officer)) && team[0].is_some() {
+            return team;
+        }
+        self.draw_team(unit, day, dice).unwrap_or_default()
+    }
+
+    /// Draws a party that the unit can meet; a few parties are met again and again.
+    pub(super) fn draw_party(&self, unit: usize, is_firm: bool, dice: &mut Dice) -> usize {
+        let home = AREAS.iter().position(|area| *area == self.units[unit].area);
+        let area = home.unwrap_or_else(|| dice.below(AREAS.len()));
+        let parties = &self.parties_by_area[area][usize::from(!is_firm)];
+        let place = (dice.unit().powf(1.8) * parties.len() as f64) as usize;
+        parties[place.min(parties.len() - 1)]
+    }
+
+    /// Draws an item of the unit's domain that is in force on a day; the first ones of the list are common.
+    pub(super) fn draw_item(
+        &self,
+        unit: usize,
+        kind: ItemKind,
+        day: Day,
+        dice: &mut Dice,
+    ) -> Option<usize> {
+        let items = &self.items_by_unit[unit][usize::from(kind == ItemKind::Inspection)];
+        let weight = |(place, item): (usize, &usize)| {
+            let item = &self.items[*item];
+            let is_valid = item.from <= day && item.until.is_none_or(|until| day < until);
+            if is_valid { 1.0 / (1 + place) as f64 } else { 0.0 }
+        };
+        let weights: Vec<f64> = items.iter().enumerate().map(weight).collect();
+        dice.weighted(&weights).map(|place| items[place])
+    }
+
+    /// Draws a time of day for a visit: evenings for street work in the warm months, office hours otherwise.
+    pub(super) fn draw_visit_time(&self, unit: usize, day: Day, dice: &mut Dice) -> Moment {
+        let unit = &self.units[unit];
+        let is_street =
+            unit.kind == Kind::Town || ["城市管理", "文化旅游", "公安"].contains(&unit.domain);
+        let is_warm = (120..290).contains(&(day % DAYS_2024));
+        let evening = match (is_street, is_warm, is_working(day)) {
+            (true, true, false) => 0.55,
+            (true, true, true) => 0.17,
+            (true, false, _) => 0.08,
+            (false, ..) => 0.01,
+        };
+        let hours = if dice.chance(evening) { &EVENING_HOURS } else { &OFFICE_HOURS };
+        draw_time(day, hours, dice)
+    }
+}
+
+/// Draws a moment of a day by the weights of its hours.
+pub(super) fn draw_time(day: Day, hours: &[u32; 24], dice: &mut Dice) -> Moment {
+    let weights: [f64; 24] = std::array::from_fn(|hour| f64::from(hours[hour]));
+    let hour = dice.weighted(&weights).unwrap_or(0) as Moment;
+    Moment::from(day) * DAY + hour * 3600 + dice.between(0, 3599)
+}
+
+/// An officer has good and bad months: the same officer and month always give the same factor.
+fn mood(officer: u16, day: Day) -> f64 {
+    match spread(mix(u64::from(officer) << 32 | (day / 30) as u64), 10) {
+        0..3 => 0.01,
+        3..6 => 0.2,
+        _ => 1.7,
+    }
+}
+
+fn is_open(unit: &Unit, day: Day) -> bool {
+    unit.live_from <= day
+        && !SILENCES
+            .iter()
+            .any(|silence| silence.org_id == unit.id && silence.from <= day && day < silence.until)
+}
+
+/// Use of the platform grows through 2024 and then stays.
+fn growth(day: Day) -> f64 {
+    0.72 + 0.42 * f64::from(day.min(DAYS_2024)) / f64::from(DAYS_2024)
+}
+
+fn day_sums(unit: &Unit) -> Vec<f64> {
+    let mut sum = 0.0;
+    let mut sums = vec![0.0];
+    for day in 0..DAYS {
+        if is_open(unit, day) {
+            sum += day_weight(day) * growth(day);
+        }
+        sums.push(sum);
+    }
+    sums
+}
+
+fn register_parties(seed: u64) -> Vec<Party> {
+    let mut dice = Dice::new(seed, "parties");
+    let party = |number: usize| Party {
+        is_firm: number % 5 < 4,
+        area: dice.below(AREAS.len()),
+        credit_class: dice.pick(&['A', 'A', 'A', 'B', 'B', 'B', 'B', 'B', 'C', 'C', 'D']),
+        risk_tier: dice.pick(&["low", "low", "medium", "medium", "high"]),
+    };
+    (0..6_000).map(party).collect()
+}
+
+/// Lists six items per domain of a department, and the town items: 108 of them until July 2025, when ten are replaced.
+fn list_items(units: &[Unit]) -> Vec<Item> {
+    let mut items = Vec::new();
+    for unit in units.iter().filter(|unit| unit.kind == Kind::Department) {
+        let kinds = [
+            ItemKind::Penalty,
+            ItemKind::Penalty,
+            ItemKind::Penalty,
+            ItemKind::Inspection,
+            ItemKind::Inspection,
+            ItemKind::Compulsion,
+        ];
+        items.extend(kinds.map(|kind| Item {
+            domain: unit.domain,
+            kind,
+            from: REFORM,
+            until: None,
+        }));
+    }
+    for number in 0..118 {
+        items.push(Item {
+            domain: "镇街综合执法",
+            kind: if number % 4 == 3 { ItemKind::Inspection } else { ItemKind::Penalty },
+            from: if number < 108 { REFORM } else { NEW_LIST },
+            until: (number < 10).then_some(NEW_LIST),
+        });
+    }
+    items
+}
+
+/// Returns the items of penalties and of inspections in the domain of a unit.
+fn items_of(items: &[Item], unit: &Unit) -> [Vec<usize>; 2] {
+    [ItemKind::Penalty, ItemKind::Inspection].map(|kind| {
+        let is_own = |item: &Item| item.domain == unit.domain && item.kind == kind;
+        (0..items.len()).filter(|index| is_own(&items[*index])).collect()
+    })
+}

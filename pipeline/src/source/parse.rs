@@ -1,0 +1,420 @@
+//! Turns pieces of a file into judged events, in parallel and without I/O.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use chrono_tz::Tz;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::event::{self, Event, EventColumns, Reason, Refusal, Reject, Rules};
+use crate::source::chunk::{Chunk, Overlong};
+use crate::source::files::Task;
+use crate::source::mapping::{Implied, Mapping, Row, Value};
+use crate::zone::{LocalClock, Month, date_of};
+
+/// The accepted events of one month in one piece of a file.
+#[derive(Debug, Default)]
+pub(crate) struct MonthPart {
+    pub(crate) columns: EventColumns,
+    /// The identity of each event.
+    pub(crate) identities: Vec<u128>,
+    /// Whether the event is one that every row of its object repeats.
+    pub(crate) once: Vec<bool>,
+}
+
+/// What one piece of a file holds. Line numbers count from 1 within the piece.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    pub(crate) months: BTreeMap<Month, MonthPart>,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) implied: BTreeSet<Implied>,
+    /// Rows that were accepted.
+    pub(crate) accepted: u64,
+    /// Line feeds in the piece, to number the lines of the next.
+    pub(crate) lines: u64,
+}
+
+/// Parses pieces of one source.
+#[derive(Debug)]
+pub(crate) struct Parser<'m> {
+    mapping: &'m Mapping,
+    zone: Tz,
+    rules: Rules,
+    known_orgs: Option<Arc<HashSet<String>>>,
+    clock: LocalClock,
+    last_month: Option<(i32, Month)>,
+}
+
+impl<'m> Parser<'m> {
+    pub(crate) fn new(
+        mapping: &'m Mapping,
+        zone: Tz,
+        rules: Rules,
+        known_orgs: Option<Arc<HashSet<String>>>,
+    ) -> Self {
+        Self { mapping, zone, rules, known_orgs, clock: LocalClock::new(zone), last_month: None }
+    }
+
+    pub(crate) fn parse(&mut self, task: Task) -> Parsed {
+        let mut parsed = Parsed::default();
+        match task {
+            Task::Ndjson(chunk) => self.parse_ndjson(chunk, &mut parsed),
+            Task::Csv(chunk, header) => self.parse_csv(chunk, &header, &mut parsed),
+            Task::Parquet(batch) => self.parse_parquet(&batch, &mut parsed),
+        }
+        parsed
+    }
+
+    fn parse_ndjson(&mut self, chunk: Chunk, parsed: &mut Parsed) {
+        // One check for the whole chunk is far cheaper than one for each line.
+        let whole = std::str::from_utf8(&chunk.bytes).ok();
+        let mut start = 0;
+        while start < chunk.bytes.len() {
+            let end = memchr::memchr(b'\n', &chunk.bytes[start..])
+                .map_or(chunk.bytes.len(), |length| start + length);
+            let raw = &chunk.bytes[start..end];
+            parsed.lines += 1;
+            let line = match whole {
+                Some(whole) => Ok(&whole[start..end]),
+                None => std::str::from_utf8(raw),
+            };
+            let outcome = match line {
+                Ok(line) if line.trim_ascii().is_empty() => Ok(()),
+                Ok(line) => self.judge_json(line, parsed),
+                Err(error) => Err(Refusal::new(
+                    Reason::InvalidUtf8,
+                    format!("byte {} is not UTF-8", error.valid_up_to() + 1),
+                )),
+            };
+            if let Err(refusal) = outcome {
+                let text = raw.strip_suffix(b"\r").unwrap_or(raw).to_vec();
+                parsed.rejects.push(Reject { line: parsed.lines, refusal, text });
+            }
+            start = end + 1;
+        }
+        self.refuse_overlong(chunk.overlong, parsed);
+    }
+
+    fn judge_json(&mut self, line: &str, parsed: &mut Parsed) -> Result<(), Refusal> {
+        if line.len() > self.mapping.max_line_bytes() {
+            return Err(self.too_long(line.len()));
+        }
+        let row = json_row(line, self.mapping)?;
+        self.judge_row(&row, parsed)
+    }
+
+    fn parse_csv(&mut self, chunk: Chunk, header: &[String], parsed: &mut Parsed) {
+        let places = csv_places(header, self.mapping);
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(&chunk.bytes[..]);
+        let mut record = csv::ByteRecord::new();
+        loop {
+            let start = reader.position().clone();
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                // A slice cannot fail to be read, and a flexible reader takes any row.
+                Ok(false) | Err(_) => break,
+            }
+            let begin = record.position().map_or(start.byte(), csv::Position::byte) as usize;
+            let line = record.position().map_or(start.line(), csv::Position::line);
+            if let Err(refusal) = self.judge_csv(&record, header, &places, parsed) {
+                let raw = &chunk.bytes[begin..reader.position().byte() as usize];
+                parsed.rejects.push(Reject { line, refusal, text: raw.trim_ascii_end().to_vec() });
+            }
+        }
+        parsed.lines = memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
+        self.refuse_overlong(chunk.overlong, parsed);
+    }
+
+    fn judge_csv(
+        &mut self,
+        record: &csv::ByteRecord,
+        header: &[String],
+        places: &[Place],
+        parsed: &mut Parsed,
+    ) -> Result<(), Refusal> {
+        if record.as_slice().len() > self.mapping.max_line_bytes() {
+            return Err(self.too_long(record.as_slice().len()));
+        }
+        if record.len() != header.len() {
+            let detail = format!("{} fields, the header has {}", record.len(), header.len());
+            return Err(Refusal::new(Reason::MalformedRow, detail));
+        }
+        let mut row = empty_row(self.mapping);
+        for ((place, name), field) in places.iter().zip(header).zip(record) {
+            let text = std::str::from_utf8(field).map_err(|_| {
+                Refusal::new(Reason::InvalidUtf8, format!("column `{name}` is not UTF-8"))
+            })?;
+            let value =
+                if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) };
+            place.put(&mut row, name, value);
+        }
+        self.judge_row(&row, parsed)
+    }
+
+    fn parse_parquet(&mut self, batch: &RecordBatch, parsed: &mut Parsed) {
+        let header: Vec<String> =
+            batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let places = csv_places(&header, self.mapping);
+        for position in 0..batch.num_rows() {
+            parsed.lines += 1;
+            let outcome = parquet_row(batch, position, &header, &places, self.mapping)
+                .and_then(|row| self.judge_row(&row, parsed));
+            if let Err(refusal) = outcome {
+                let text = parquet_row_text(batch, position);
+                parsed.rejects.push(Reject { line: parsed.lines, refusal, text });
+            }
+        }
+    }
+
+    fn judge_row(&mut self, row: &Row<'_>, parsed: &mut Parsed) -> Result<(), Refusal> {
+        let mut events = Vec::with_capacity(1);
+        self.mapping.map(row, self.zone, self.rules.now_micros, &mut events)?;
+        // A row lands whole or not at all.
+        for (event, _) in &events {
+            event::judge(event, &self.rules)?;
+            self.check_org(event)?;
+        }
+        parsed.accepted += 1;
+        for (event, once) in events {
+            let event_date = self.clock.local_day(event.occurred_micros);
+            let part = parsed.months.entry(self.month(event_date)).or_default();
+            part.identities.push(event::identity(&event.event_id, event.revision));
+            part.once.push(once);
+            part.columns.push(&event, self.mapping.name(), event_date, self.rules.now_micros);
+        }
+        if self.mapping.implies_reference() {
+            let mut implied = Vec::new();
+            self.mapping.implied(row, &mut implied);
+            parsed.implied.extend(implied);
+        }
+        Ok(())
+    }
+
+    fn check_org(&self, event: &Event<'_>) -> Result<(), Refusal> {
+        let (Some(known), Some(org_id)) = (&self.known_orgs, &event.org_id) else { return Ok(()) };
+        if known.contains(org_id.as_ref()) {
+            return Ok(());
+        }
+        Err(Refusal::new(Reason::UnknownOrg, format!("unit `{org_id}` is not in the reference")))
+    }
+
+    fn month(&mut self, event_date: i32) -> Month {
+        if let Some((day, month)) = self.last_month
+            && day == event_date
+        {
+            return month;
+        }
+        let month = Month::of(date_of(event_date));
+        self.last_month = Some((event_date, month));
+        month
+    }
+
+    fn too_long(&self, length: usize) -> Refusal {
+        Refusal::new(
+            Reason::LineTooLong,
+            format!("{length} bytes, the limit is {}", self.mapping.max_line_bytes()),
+        )
+    }
+
+    fn refuse_overlong(&self, overlong: Option<Overlong>, parsed: &mut Parsed) {
+        let Some(Overlong { prefix, length }) = overlong else { return };
+        parsed.lines += 1;
+        let mut refusal = self.too_long(length);
+        refusal.detail.push_str("; only the beginning is kept");
+        parsed.rejects.push(Reject { line: parsed.lines, refusal, text: prefix });
+    }
+}
+
+fn empty_row<'a>(mapping: &Mapping) -> Row<'a> {
+    Row { values: vec![Value::Missing; mapping.columns().len()], rest: Vec::new() }
+}
+
+/// Where a field of the source goes.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Column(usize),
+    Rest,
+    Nowhere,
+}
+
+impl Place {
+    fn of(name: &str, guess: usize, mapping: &Mapping) -> Self {
+        let columns = mapping.columns();
+        // Sources write their fields in one order, mostly that of the mapping.
+        if columns.get(guess).is_some_and(|column| column == name) {
+            return Self::Column(guess);
+        }
+        match columns.iter().position(|column| column == name) {
+            Some(position) => Self::Column(position),
+            None if mapping.keeps_rest() => Self::Rest,
+            None => Self::Nowhere,
+        }
+    }
+
+    fn put<'a>(self, row: &mut Row<'a>, name: &'a str, value: Value<'a>) {
+        match self {
+            Self::Column(column) => row.values[column] = value,
+            Self::Rest => row.rest.push((Cow::Borrowed(name), value)),
+            Self::Nowhere => {}
+        }
+    }
+}
+
+fn csv_places(header: &[String], mapping: &Mapping) -> Vec<Place> {
+    header.iter().enumerate().map(|(guess, name)| Place::of(name, guess, mapping)).collect()
+}
+
+fn json_row<'a>(line: &'a str, mapping: &Mapping) -> Result<Row<'a>, Refusal> {
+    let malformed =
+        |error: serde_json::Error| Refusal::new(Reason::MalformedJson, error.to_string());
+    let mut json = serde_json::Deserializer::from_str(line);
+    let row = json.deserialize_map(RowVisitor { mapping }).map_err(malformed)?;
+    json.end().map_err(malformed)?;
+    Ok(row)
+}
+
+struct RowVisitor<'m> {
+    mapping: &'m Mapping,
+}
+
+impl<'de> Visitor<'de> for RowVisitor<'_> {
+    type Value = Row<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row<'de>, A::Error> {
+        let mut row = empty_row(self.mapping);
+        let mut guess = 0;
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            let raw: &'de RawValue = map.next_value()?;
+            let place = Place::of(&key, guess, self.mapping);
+            let value = json_value(raw.get());
+            match place {
+                Place::Column(column) => {
+                    row.values[column] = value;
+                    guess = column + 1;
+                }
+                Place::Rest => row.rest.push((key, value)),
+                Place::Nowhere => {}
+            }
+        }
+        Ok(row)
+    }
+}
+
+/// An object key, borrowed unless it has escapes.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> serde::Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+fn json_value(raw: &str) -> Value<'_> {
+    if raw == "null" || raw == "\"\"" {
+        return Value::Missing;
+    }
+    let Some(inner) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Value::Json(raw);
+    };
+    if !inner.contains('\\') {
+        return Value::Text(Cow::Borrowed(inner));
+    }
+    // The raw value has been checked as JSON; a lone surrogate is the one thing that fails here.
+    match serde_json::from_str::<String>(raw) {
+        Ok(text) => Value::Text(Cow::Owned(text)),
+        Err(_) => Value::Text(Cow::Borrowed(inner)),
+    }
+}
+
+fn parquet_row<'a>(
+    batch: &'a RecordBatch,
+    position: usize,
+    header: &'a [String],
+    places: &[Place],
+    mapping: &Mapping,
+) -> Result<Row<'a>, Refusal> {
+    let mut row = empty_row(mapping);
+    for ((place, name), column) in places.iter().zip(header).zip(batch.columns()) {
+        place.put(&mut row, name, array_value(column.as_ref(), position, name)?);
+    }
+    Ok(row)
+}
+
+fn array_value<'a>(
+    array: &'a dyn Array,
+    position: usize,
+    name: &str,
+) -> Result<Value<'a>, Refusal> {
+    if array.is_null(position) {
+        return Ok(Value::Missing);
+    }
+    let text = |text: &'a str| {
+        if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) }
+    };
+    Ok(match array.data_type() {
+        DataType::Utf8 => text(array.as_string::<i32>().value(position)),
+        DataType::LargeUtf8 => text(array.as_string::<i64>().value(position)),
+        DataType::Utf8View => text(array.as_string_view().value(position)),
+        DataType::Int64 => Value::Integer(array.as_primitive::<Int64Type>().value(position)),
+        // A timestamp without a zone is local time: it is read from its text like any other.
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            Value::Micros(array.as_primitive::<TimestampMicrosecondType>().value(position))
+        }
+        DataType::List(field) if field.data_type() == &DataType::Utf8 => {
+            let list = array.as_list::<i32>();
+            let (from, to) = (list.value_offsets()[position], list.value_offsets()[position + 1]);
+            let texts = list.values().as_string::<i32>();
+            Value::Texts((from..to).map(|item| Cow::Borrowed(texts.value(item as usize))).collect())
+        }
+        _ => Value::Text(Cow::Owned(shown(array, position).map_err(|detail| {
+            Refusal::new(Reason::WrongType, format!("column `{name}`: {detail}"))
+        })?)),
+    })
+}
+
+fn shown(array: &dyn Array, position: usize) -> Result<String, String> {
+    let options = FormatOptions::default();
+    let formatter = ArrayFormatter::try_new(array, &options).map_err(|error| error.to_string())?;
+    formatter.value(position).try_to_string().map_err(|error| error.to_string())
+}
+
+/// A refused Parquet row as text, so that it can be read and sent again.
+fn parquet_row_text(batch: &RecordBatch, position: usize) -> Vec<u8> {
+    let mut object = serde_json::Map::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if column.is_valid(position) {
+            let text = shown(column.as_ref(), position).unwrap_or_default();
+            object.insert(field.name().clone(), text.into());
+        }
+    }
+    serde_json::Value::Object(object).to_string().into_bytes()
+}

@@ -1,0 +1,25 @@
+-- title_zh = "办结案件数"
+-- title_en = "Cases closed"
+-- definition = "期间内结案的行政处罚案件数（不含撤案）。Penalty cases closed in the period, withdrawn ones not among them."
+-- source = "行政处罚法; case counts are never a target (art. 74)"
+-- unit = "cases"
+-- kind = "count"
+-- direction = "neutral"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- [prometheus]
+-- name = "cases_closed_total"
+-- type = "counter"
+-- window = "all"
+select
+    scope_orgs.scope_id,
+    period_days.period_start,
+    count(*) as value
+from cases
+inner join period_days on cases.closed_date = period_days.day
+inner join scope_orgs
+    on
+        cases.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
+group by scope_orgs.scope_id, period_days.period_start

@@ -1,0 +1,25 @@
+-- title_zh = "已归集事件数"
+-- title_en = "Events landed"
+-- definition = "期间内发生、已归集的事件数（最新版本，已撤销的不计）。Events that happened in the period and have landed, newest revisions."
+-- source = "defined here"
+-- unit = "events"
+-- kind = "count"
+-- direction = "neutral"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- [prometheus]
+-- name = "events_landed_total"
+-- type = "counter"
+-- window = "all"
+select
+    scope_orgs.scope_id,
+    period_days.period_start,
+    sum(org_days.events) as value
+from org_days
+inner join period_days on org_days.event_date = period_days.day
+inner join scope_orgs
+    on
+        org_days.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
+group by scope_orgs.scope_id, period_days.period_start

@@ -1,0 +1,37 @@
+-- title_zh = "退回率"
+-- title_en = "Lines refused"
+-- definition = "期间内（按入库日）被退回的行占全部行的比例；重复行不计。仅全区。Lines refused of all lines kept, by the local day of landing; duplicates are not kept. Whole tree only: a refused line has no sure unit."
+-- source = "defined here"
+-- unit = "ratio"
+-- kind = "ratio"
+-- direction = "down"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- [prometheus]
+-- name = "events_rejected_ratio"
+-- type = "gauge"
+-- window = "none"
+with lines as (
+    select
+        local_date(landed_at) as day,
+        event_month = 'rejected' as is_reject
+    from event_log
+),
+
+daily as (
+    select
+        day,
+        count(*) filter (where is_reject) as rejects,
+        count(*) as lines
+    from lines
+    group by day
+)
+
+select
+    'district' as scope_id,
+    period_days.period_start,
+    sum(daily.rejects) as numerator,
+    sum(daily.lines) as denominator
+from daily
+inner join period_days on daily.day = period_days.day
+group by period_days.period_start

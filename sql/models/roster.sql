@@ -1,0 +1,35 @@
+-- title_zh = "在册执法人员"
+-- title_en = "Officers on the roster at the end of each period, per scope"
+-- kind = "view"
+-- grain = ["scope_id", "period_start"]
+-- # A posting counts when it, the certificate and the account hold on the last day of the period. A
+-- # register that does not record certificates or accounts (one derived from a log) leaves them open.
+with last_days as (
+    select
+        period_start,
+        period_end - 1 as last_day
+    from periods
+)
+
+select
+    scope_orgs.scope_id,
+    last_days.period_start,
+    set_of(officer_numbers.officer_no) as officers
+from last_days
+inner join officers
+    on
+        (officers.valid_from is null or officers.valid_from <= last_days.last_day)
+        and (officers.valid_to is null or officers.valid_to > last_days.last_day)
+        and (officers.certificate_from is null or officers.certificate_from <= last_days.last_day)
+        and (officers.certificate_to is null or officers.certificate_to > last_days.last_day)
+        and (
+            officers.onboarded_on <= last_days.last_day
+            or (officers.onboarded_on is null and officers.certificate_no is null)
+        )
+inner join officer_numbers on officers.officer_id = officer_numbers.officer_id
+inner join scope_orgs
+    on
+        officers.org_id = scope_orgs.org_id
+        and last_days.last_day >= scope_orgs.valid_from
+        and last_days.last_day < scope_orgs.valid_to
+group by scope_orgs.scope_id, last_days.period_start
