@@ -204,7 +204,7 @@ pub fn run() -> ExitCode {
         .with_writer(io::stderr)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("LAWPULSE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,lawpulse=info")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,lawpulse=info,buoyant_kernel=off,delta_kernel=off")),
         )
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
