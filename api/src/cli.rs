@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -202,9 +203,13 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("LAWPULSE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,lawpulse=info,buoyant_kernel=off,delta_kernel=off")),
+            tracing_subscriber::EnvFilter::try_from_env("LAWPULSE_LOG").unwrap_or_else(|_| {
+                tracing_subscriber::EnvFilter::new(
+                    "warn,lawpulse=info,buoyant_kernel=off,delta_kernel=off",
+                )
+            }),
         )
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -356,11 +361,15 @@ async fn land_into(
     }
     let total = inputs.iter().map(source::InputFile::size).sum::<Result<u64, _>>()?;
     let bar = progress_bar(total);
+    let started = Instant::now();
     let now = Clock::Machine.now();
     let told = |bytes| bar.set_position(bytes);
     let outcomes = land::land(&mut lake, &lock, &mapping, &inputs, now, &told).await?;
     bar.finish_and_clear();
+    let landed = started.elapsed();
     refresh::refresh(&mut lake, &lock, definitions).await?;
+    let refreshed = started.elapsed() - landed;
+    tracing::info!("landing took {landed:.2?}, refreshing {refreshed:.2?}");
     Ok(outcomes)
 }
 

@@ -10,33 +10,49 @@ use pipeline::query::View;
 
 use crate::exposition::{Family, Kind, Series};
 
+/// What a measurement found.
+#[derive(Debug, Clone, Default)]
+pub struct Measurement {
+    /// The series of every metric that could be computed.
+    pub families: Vec<Family>,
+    /// The metrics that could not, each with the reason: one wrong definition must not silence the others.
+    pub failures: Vec<(String, String)>,
+}
+
 /// Computes every metric that is exported, for every scope that exists today.
 ///
 /// Ratios come with their numerators and denominators as series of their own, so that they can be
 /// put together again over time; ratios without a value are absent.
-pub async fn families(
+pub async fn measure(view: &View, catalogue: &Catalogue, today: NaiveDate) -> Measurement {
+    let scopes = scopes_of_today(view, today);
+    let mut measurement = Measurement::default();
+    for metric in catalogue.iter() {
+        match measure_one(view, metric, &scopes, today).await {
+            Ok(families) => measurement.families.extend(families),
+            Err(error) => {
+                measurement.failures.push((metric.id().to_owned(), error.to_string()));
+            }
+        }
+    }
+    measurement
+}
+
+async fn measure_one(
     view: &View,
-    catalogue: &Catalogue,
+    metric: &Metric,
+    scopes: &[Scope],
     today: NaiveDate,
 ) -> pipeline::Result<Vec<Family>> {
-    let scopes = scopes_of_today(view, today);
-    let mut families = Vec::new();
-    for metric in catalogue.iter() {
-        let Some(period) = period_of(metric.prometheus().window, view, today) else { continue };
-        let mut values = Vec::new();
-        for parameters in combinations(metric) {
-            let request = Request {
-                periods: &[period],
-                scopes: &scopes,
-                parameters: &parameters,
-                as_of: today,
-            };
-            let samples = metric::evaluate(view, metric, &request).await?;
-            values.push((parameters, samples));
-        }
-        families.extend(families_of(metric, &scopes, &values));
+    let Some(period) = period_of(metric.prometheus().window, view, today) else {
+        return Ok(Vec::new());
+    };
+    let mut values = Vec::new();
+    for parameters in combinations(metric) {
+        let request = Request { periods: &[period], scopes, parameters: &parameters, as_of: today };
+        let samples = metric::evaluate(view, metric, &request).await?;
+        values.push((parameters, samples));
     }
-    Ok(families)
+    Ok(families_of(metric, scopes, &values))
 }
 
 fn scopes_of_today(view: &View, today: NaiveDate) -> Vec<Scope> {

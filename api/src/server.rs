@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::exposition;
 use crate::http;
 use crate::inbox::Inbox;
-use crate::measure;
+use crate::measure::{self, Measurement};
 
 /// How often the inbox is emptied: many small commits are what wears a Delta table out.
 const LAND_EVERY: Duration = Duration::from_secs(2);
@@ -55,6 +55,8 @@ pub struct Server {
 pub struct Measured {
     /// Text in the exposition format.
     pub text: String,
+    /// The metrics that could not be computed.
+    pub failing: Vec<String>,
     /// When the computation ended.
     pub at: Option<DateTime<Utc>>,
     /// How long it took.
@@ -201,7 +203,8 @@ impl Lander {
         if self.reader.update().await? {
             *self.server.view.write().unwrap_or_else(PoisonError::into_inner) = self.reader.view();
         }
-        self.measure().await
+        self.measure().await;
+        Ok(())
     }
 
     async fn land(&mut self, source: &str, bodies: &[PathBuf]) -> anyhow::Result<()> {
@@ -216,22 +219,26 @@ impl Lander {
         self.server.inbox.remove(bodies).context("failed to empty the inbox")
     }
 
-    async fn measure(&mut self) -> anyhow::Result<()> {
+    async fn measure(&mut self) {
         let view = self.server.view();
         let today = self.server.clock.today(view.zone());
         if self.measured_for == Some((view.version(), today)) {
-            return Ok(());
+            return;
         }
         let started = Instant::now();
-        let families = measure::families(&view, &self.server.catalogue, today).await?;
+        let Measurement { families, failures } =
+            measure::measure(&view, &self.server.catalogue, today).await;
+        for (metric, error) in &failures {
+            tracing::error!(metric, error, "metric cannot be computed");
+        }
         let measured = Measured {
             text: exposition::render(&families),
+            failing: failures.into_iter().map(|(metric, _)| metric).collect(),
             at: Some(Clock::Machine.now()),
             took: started.elapsed(),
         };
         *self.server.measured.write().unwrap_or_else(PoisonError::into_inner) = measured;
         self.measured_for = Some((view.version(), today));
-        Ok(())
     }
 }
 

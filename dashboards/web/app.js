@@ -29,8 +29,8 @@ const TEXT = {
     levels: { L1: "L1 登录", L2: "L2 业务", L3: "L3 深度" },
     charts: { activity: "执法人员活跃度", inspections: "检查量与发现问题率", cases: "立案、办结与在办", quiet: "活跃度较低的单位" },
     byMonth: "按月", context: "近 12 个月，阴影为所选周期", partial: (d) => `最后一月截至 ${d}`, lowLine: "虚线为 80% 关注线",
-    freshness: "数据截至", updated: (t) => `更新于 ${t}`, counted: (e, r) => `事件 ${e} 条，拒收 ${r} 条`,
-    behind: "已超过 24 小时没有更新，请告知平台管理员。", stamp: (t) => `数据更新于 ${t}`,
+    freshness: "数据截至", updated: (t) => `最新事件 ${t}`, counted: (e, r) => `事件 ${e} 条，拒收 ${r} 条`,
+    behind: "已超过 24 小时没有新事件，请告知平台管理员。", stamp: (t) => `截至 ${t}`,
     suppressed: `在册不足 ${SMALLEST_ROSTER} 人，不显示比率`, noData: "无数据", nothing: "此范围和周期内没有记录",
     noDataWhy: (range, covered) => `此范围在 ${range} 没有可统计的记录。${covered ? `数据覆盖 ${covered}，` : ""}请换一个周期或范围。`,
     emptyLake: "数据湖中还没有事件。请先落库日志：", emptyLakeDemo: "；或先看模拟数据：",
@@ -64,8 +64,8 @@ const TEXT = {
     levels: { L1: "L1 login", L2: "L2 substantive", L3: "L3 sustained" },
     charts: { activity: "Officer activity", inspections: "Inspections and detection", cases: "Cases filed, closed and open", quiet: "Quietest units" },
     byMonth: "monthly", context: "the last 12 months; the chosen period is shaded", partial: (d) => `the last month runs to ${d}`, lowLine: "dashed: the 80% line",
-    freshness: "Data up to", updated: (t) => `updated ${t}`, counted: (e, r) => `${e} events, ${r} rejected`,
-    behind: "Not updated for over 24 hours: tell the platform's operators.", stamp: (t) => `Data updated ${t}`,
+    freshness: "Data up to", updated: (t) => `newest event ${t}`, counted: (e, r) => `${e} events, ${r} rejected`,
+    behind: "No event for over 24 hours: tell the platform's operators.", stamp: (t) => `As of ${t}`,
     suppressed: `Fewer than ${SMALLEST_ROSTER} officers: no ratio is shown`, noData: "No data", nothing: "Nothing recorded in this scope and period",
     noDataWhy: (range, covered) => `Nothing to count in this scope for ${range}. ${covered ? `The data cover ${covered}. ` : ""}Choose another period or scope.`,
     emptyLake: "The lake holds no events yet. Land logs first: ", emptyLakeDemo: ", or look at simulated data: ",
@@ -320,10 +320,10 @@ async function tileJob(id) {
 async function freshnessJob() {
   const status = await getJson("/api/v1/status", page.abort.signal);
   return (body) => {
-    const behind = Date.now() - Date.parse(status.as_of) > 86_400_000;
+    const behind = Date.parse(status.as_of) - Date.parse(status.last_event_at) > 86_400_000;
     body.replaceChildren(
       element("p", { class: "value date" }, status.last_event_at ? dayName(status.last_event_date ?? status.last_event_at.slice(0, 10)) : t().noData),
-      element("p", { class: behind ? "warn" : "detail" }, behind ? `⚠ ${t().behind}` : t().updated(moment(status.as_of))),
+      element("p", { class: behind ? "warn" : "detail" }, behind ? `⚠ ${t().behind}` : t().updated(moment(status.last_event_at))),
       element("p", { class: "detail" }, t().counted(count(status.events), count(status.rejects))),
     );
     $("stamp").textContent = t().stamp(moment(status.as_of));

@@ -19,12 +19,12 @@ pub enum Error {
         source: Box<DeltaTableError>,
     },
     /// A query failed.
-    #[error("{what} failed")]
+    #[error("{what} failed: {problem}")]
     Query {
         /// The model, metric or query.
         what: String,
-        /// The cause, with the position where the engine knows it.
-        source: Box<DataFusionError>,
+        /// The root cause in the engine's words, with the position where it knows it.
+        problem: String,
     },
     /// A file cannot be read or written.
     #[error("cannot {action} `{}`", path.display())]
@@ -71,7 +71,7 @@ impl Error {
 
     pub(crate) fn query(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();
-        move |source| Self::Query { what, source: Box::new(source) }
+        move |source| Self::Query { what, problem: source.find_root().strip_backtrace() }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {

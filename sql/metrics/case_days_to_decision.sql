@@ -26,7 +26,7 @@ with decided as (
             cases.org_id = scope_orgs.org_id
             and period_days.day >= scope_orgs.valid_from
             and period_days.day < scope_orgs.valid_to
-    where cases.filed_date is not null and cases.procedure is distinct from 'simple'
+    where cases.filed_date is not null and (cases.procedure is distinct from 'simple')
 )
 
 select

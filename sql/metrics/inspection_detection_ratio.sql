@@ -23,5 +23,7 @@ inner join scope_orgs
         inspections.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
-where inspections.kind is distinct from 'patrol' and inspections.result is distinct from 'no_entry'
+where
+    (inspections.kind is distinct from 'patrol')
+    and (inspections.result is distinct from 'no_entry')
 group by scope_orgs.scope_id, period_days.period_start

@@ -40,6 +40,10 @@ fn own_families(server: &Server) -> Vec<Family> {
         labels: vec![("source".to_owned(), source.clone())],
         value: *count as f64,
     });
+    let failing = measured
+        .failing
+        .iter()
+        .map(|metric| Series { labels: vec![("metric".to_owned(), metric.clone())], value: 1.0 });
     let version = ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     vec![
         gauge(
@@ -63,6 +67,12 @@ fn own_families(server: &Server) -> Vec<Family> {
             "1 while landing or refreshing fails; the log says why.",
             vec![f64::from(u8::from(server.landing_error().is_some()))],
         ),
+        Family {
+            name: "lawpulse_metric_failing".to_owned(),
+            help: "1 for a metric that cannot be computed; the log says why.".to_owned(),
+            kind: Kind::Gauge,
+            series: failing.collect(),
+        },
         Family {
             name: "lawpulse_rejects_total".to_owned(),
             help: "Refused lines that are kept.".to_owned(),
