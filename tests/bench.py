@@ -1,0 +1,195 @@
+"""Times landing and the metric queries of lawpulse, and DuckDB doing the same.
+
+usage: bench.py LAWPULSE FOLDER EVENTS
+
+FOLDER/log holds what `lawpulse simulate --profile scale` wrote.
+"""
+
+import glob
+import json
+import os
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+lawpulse, work, events = sys.argv[1], sys.argv[2], int(sys.argv[3])
+lake = f"{work}/lake"
+bytes_in = sum(os.path.getsize(path) for path in glob.glob(f"{work}/log/events-*.ndjson"))
+PERIOD = {"from": "2024-01-01", "to": "2026-01-01"}
+# The queries of the dashboards: a metric, how it is cut, and what DuckDB has to compute for it.
+QUERIES = [
+    (
+        "officers active, each unit, each month",
+        "officers_active",
+        {"grain": "month", "scope": "district/*", **PERIOD},
+        """select org_id, month, count(distinct officer_id)
+           from (select org_id, date_trunc('month', event_date) as month, unnest(officer_ids) as officer_id
+                 from events where event_type in (select event_type from levels))
+           group by all""",
+    ),
+    (
+        "officers active, whole district, 17 days",
+        "officers_active",
+        {"grain": "all", "scope": "district", "from": "2024-05-03", "to": "2024-05-20"},
+        """select count(distinct officer_id)
+           from (select unnest(officer_ids) as officer_id from events
+                 where event_type in (select event_type from levels)
+                   and event_date >= '2024-05-03' and event_date < '2024-05-20')""",
+    ),
+    (
+        "inspections, each unit, each month",
+        "inspections",
+        {"grain": "month", "scope": "district/*", **PERIOD},
+        """select org_id, date_trunc('month', event_date) as month,
+                  count(distinct coalesce(attributes->>'joint_task_id', object_id))
+           from events where event_type = 'inspection.finished' group by all""",
+    ),
+    (
+        "cases closed, whole district, each month",
+        "cases_closed",
+        {"grain": "month", "scope": "district", **PERIOD},
+        """select date_trunc('month', event_date) as month, count(distinct object_id)
+           from events where event_type = 'case.closed' group by all""",
+    ),
+    (
+        "open cases at each month's end",
+        "cases_open",
+        {"grain": "month", "scope": "district", **PERIOD},
+        """with c as (select object_id, min(event_date) filter (event_type = 'case.filed') as filed,
+                             max(event_date) filter (event_type in ('case.closed', 'case.withdrawn')) as ended
+                      from events where event_type like 'case.%' group by object_id),
+                m as (select unnest(range(date '2024-02-01', date '2026-02-01', interval 1 month)) as month_end)
+           select month_end, count(*) from m join c
+             on filed < month_end and (ended is null or ended >= month_end) group by all""",
+    ),
+    (
+        "median days to decision, each month",
+        "case_days_to_decision",
+        {"grain": "month", "scope": "district", **PERIOD},
+        """with c as (select object_id, max(attributes->>'procedure') as procedure,
+                             min(event_date) filter (event_type = 'case.filed') as filed,
+                             max(event_date) filter (event_type = 'case.decided') as decided
+                      from events where event_type like 'case.%' group by object_id)
+           select date_trunc('month', decided) as month, quantile_cont(decided - filed, 0.5)
+           from c where decided is not null and procedure is distinct from 'simple' group by all""",
+    ),
+]
+
+
+def timed(command):
+    """Runs a command; returns its output, wall seconds and peak resident bytes."""
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - started
+    if status:
+        raise SystemExit(f"{command} failed:\n{output}")
+    return output, seconds, usage.ru_maxrss * 1024
+
+
+def report(name, seconds, peak):
+    print(
+        f"{name:<44} {seconds:7.2f} s  {bytes_in / seconds / 1e6:7.0f} MB/s  "
+        f"{events / seconds:10.0f} events/s  peak {peak / 1e9:5.2f} GB"
+    )
+
+
+def get(base, path):
+    with urllib.request.urlopen(base + path) as answer:
+        return json.load(answer)
+
+
+def median_ms(run, times):
+    taken = []
+    for _ in range(times):
+        started = time.monotonic()
+        run()
+        taken.append((time.monotonic() - started) * 1000)
+    return statistics.median(taken)
+
+
+def bench_landing():
+    shutil.rmtree(lake, ignore_errors=True)
+    print(f"# landing {events} lines, {bytes_in / 1e9:.2f} GB of NDJSON, deduplicated, sorted, zstd")
+    output, seconds, peak = timed([lawpulse, "land", "--lake", lake, f"{work}/log"])
+    print(output.strip())
+    report("lawpulse land, with refresh", seconds, peak)
+
+
+DUCKDB_LANDING = """
+import duckdb, sys
+work = sys.argv[1]
+c = duckdb.connect()
+c.execute("set preserve_insertion_order = false")
+c.execute(f'''copy (
+    select * exclude (n) from (
+        select *, cast(occurred_at at time zone 'Asia/Shanghai' as date) as event_date,
+               row_number() over (partition by event_id order by received_at) as n
+        from read_json('{work}/log/events-*.ndjson', format = 'newline_delimited', columns = {{
+            event_id: 'varchar', event_type: 'varchar', occurred_at: 'timestamptz', received_at: 'timestamptz',
+            org_id: 'varchar', officer_ids: 'varchar[]', object_id: 'varchar', party_id: 'varchar',
+            item_code: 'varchar', channel: 'varchar', attributes: 'json'}})
+    ) where n = 1 order by event_type, occurred_at
+) to '{work}/duckdb.parquet' (format parquet, compression zstd)''')
+"""
+
+
+def bench_duckdb_landing():
+    _, seconds, peak = timed([sys.executable, "-c", DUCKDB_LANDING, work])
+    report("DuckDB, the same to one Parquet file", seconds, peak)
+
+
+def bench_queries():
+    import duckdb
+
+    duck = duckdb.connect()
+    duck.execute(f"create view events as from '{work}/duckdb.parquet'")
+    duck.execute(
+        "create table levels as select event_type from 'sql/reference/event_types.csv' where activity_level = 2"
+    )
+    server = subprocess.Popen(
+        [lawpulse, "serve", "--lake", lake, "--http", "127.0.0.1:0", "--as-of", "2026-01-01T00:30:00Z"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        base = server.stdout.readline().split()[-1].rstrip("/")
+        started = time.monotonic()
+        while True:
+            try:
+                urllib.request.urlopen(base + "/readyz").read()
+                break
+            except urllib.error.HTTPError:
+                time.sleep(0.1)
+        print(f"# queries, median of 20 warm requests over HTTP; DuckDB: median of 3 on its Parquet file")
+        print(f"server ready after {time.monotonic() - started:.1f} s more")
+        for name, metric, query, sql in QUERIES:
+            path = f"/api/v1/metrics/{metric}?{urllib.parse.urlencode(query)}"
+            rows = get(base, path)["rows"]
+            ours = median_ms(lambda: get(base, path), 20)
+            found = duck.execute(sql).fetchall()
+            theirs = median_ms(lambda: duck.execute(sql).fetchall(), 3)
+            mine = sorted(row["value"] for row in rows if row["value"])
+            agree = mine == sorted(float(row[-1]) for row in found if row[-1])
+            print(f"{name:<44} {ours:8.1f} ms   DuckDB {theirs:8.1f} ms   {'equal' if agree else 'DIFFERENT'}")
+            if not agree:
+                raise SystemExit(f"{name}: the results differ")
+        text = urllib.request.urlopen(base + "/metrics").read().decode()
+        for line in text.splitlines():
+            if line.startswith(("lawpulse_measuring_seconds", "process_resident_memory_bytes")):
+                print(line)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+
+
+bench_landing()
+bench_duckdb_landing()
+bench_queries()
