@@ -63,6 +63,11 @@ impl Calendar {
         self.covers(day.year()).then(|| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun))
     }
 
+    /// Whether a day is a holiday or a make-up day.
+    pub fn is_exception(&self, day: NaiveDate) -> bool {
+        self.exceptions.contains_key(&day)
+    }
+
     fn covers(&self, year: i32) -> bool {
         let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default();
         let next = NaiveDate::from_ymd_opt(year + 1, 1, 1).unwrap_or_default();

@@ -6,7 +6,7 @@
 //!
 //! Everything follows from the seed: no clock, no thread count and no map order has a say in the output.
 
-mod calendar;
+mod rhythm;
 mod dice;
 mod row;
 mod scale;

@@ -1,6 +1,6 @@
 //! One event, ready to be written, and its form as a JSON line.
 
-use super::calendar::{DAY, Moment, civil, day_of};
+use super::rhythm::{DAY, Moment, civil, day_of};
 
 /// One event line; an empty text means that the field is absent.
 ///

@@ -14,7 +14,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::calendar::{Moment, UNIX_START};
+use super::rhythm::{Moment, UNIX_START};
 use super::row::Row;
 use super::{Error, Format};
 

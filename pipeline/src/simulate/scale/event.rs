@@ -1,7 +1,7 @@
 //! The events of a slice of time: which they are, and what each one says.
 
 use super::platform::{ITEM_COUNT, Platform, push_officer, push_org};
-use crate::simulate::calendar::BusyClock;
+use crate::simulate::rhythm::BusyClock;
 use crate::simulate::dice::{mix, spread};
 use crate::simulate::row::{Row, push_hex, push_number};
 

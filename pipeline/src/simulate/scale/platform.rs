@@ -1,6 +1,6 @@
 //! The units, officers and volumes of a `scale` platform, and its reference tables.
 
-use crate::simulate::calendar::BusyClock;
+use crate::simulate::rhythm::BusyClock;
 use crate::simulate::dice::{mix, spread};
 use crate::simulate::row::push_number;
 use crate::simulate::write::{CsvFile, ITEMS, OFFICERS, ORGS, PARTIES};

@@ -2,7 +2,7 @@
 
 use super::units::SILENCES;
 use super::world::{Act, World, draw_time};
-use crate::simulate::calendar::{
+use crate::simulate::rhythm::{
     DAY, DAYS, DAYS_2024, Day, Moment, OFFICE_HOURS, day, day_of, day_weight,
 };
 use crate::simulate::dice::Dice;

@@ -4,7 +4,7 @@ use super::TARGETS_2024;
 use super::units::Kind;
 use super::visits::Finding;
 use super::world::{Act, ItemKind, Team, World, draw_time};
-use crate::simulate::calendar::{
+use crate::simulate::rhythm::{
     DAYS, DAYS_2024, Day, END, Moment, OFFICE_HOURS, day_of, is_working,
 };
 use crate::simulate::dice::Dice;

@@ -2,7 +2,7 @@
 
 use super::TARGETS_2024;
 use super::units::{Kind, Unit};
-use crate::simulate::calendar::{DAYS_2024, Day, day};
+use crate::simulate::rhythm::{DAYS_2024, Day, day};
 use crate::simulate::dice::Dice;
 
 /// An officer with a certificate.

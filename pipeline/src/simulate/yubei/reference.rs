@@ -3,7 +3,7 @@
 use super::delivery::{item_code, officer_id, party_id};
 use super::units::{AREAS, Kind};
 use super::world::{ItemKind, REFORM, World};
-use crate::simulate::calendar::date_text;
+use crate::simulate::rhythm::date_text;
 use crate::simulate::write::{CsvFile, ITEMS, OFFICERS, ORGS, PARTIES};
 use crate::simulate::{Error, Options, Summary};
 

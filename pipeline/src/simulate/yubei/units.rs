@@ -1,6 +1,6 @@
 //! The units of the district: 22 towns by name, 36 departments and 7 teams (synthetic), and when they fall silent.
 
-use crate::simulate::calendar::{DAYS, Day, day};
+use crate::simulate::rhythm::{DAYS, Day, day};
 
 /// A kind of unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

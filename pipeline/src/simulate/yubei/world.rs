@@ -2,7 +2,7 @@
 
 use super::people::{self, Officer};
 use super::units::{self, AREAS, Kind, SILENCES, Unit};
-use crate::simulate::calendar::{
+use crate::simulate::rhythm::{
     DAY, DAYS, DAYS_2024, Day, EVENING_HOURS, Moment, OFFICE_HOURS, day, day_weight, is_working,
 };
 use crate::simulate::dice::{Dice, mix, spread};

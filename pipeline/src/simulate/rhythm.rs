@@ -3,6 +3,13 @@
 //! A moment is a number of local seconds since 2024-01-01T00:00+08:00, a day a number of days since then.
 //! Asia/Shanghai keeps one offset all through these years, so local time is plain arithmetic.
 
+use std::sync::LazyLock;
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::calendar::Calendar;
+use crate::definition::Definitions;
+
 /// Seconds since 2024-01-01T00:00+08:00.
 pub(super) type Moment = i64;
 
@@ -25,46 +32,16 @@ pub(super) const END: Moment = DAYS as Moment * DAY;
 pub(super) const UNIX_START: i64 = 1_704_038_400;
 
 /// Unix days of day zero.
-const UNIX_START_DAY: i64 = 19_723;
+const UNIX_START_DAY: Day = 19_723;
 
-/// Month and day of the month.
-type Date = (u32, u32);
-
-/// Public holidays, first to last day, per year; none spans two months.
-const HOLIDAYS: [(i32, Date, Date); 15] = [
-    (2024, (1, 1), (1, 1)),
-    (2024, (2, 10), (2, 17)),
-    (2024, (4, 4), (4, 6)),
-    (2024, (5, 1), (5, 5)),
-    (2024, (6, 8), (6, 10)),
-    (2024, (9, 15), (9, 17)),
-    (2024, (10, 1), (10, 7)),
-    (2025, (1, 1), (1, 1)),
-    (2025, (1, 28), (1, 31)),
-    (2025, (2, 1), (2, 4)),
-    (2025, (4, 4), (4, 6)),
-    (2025, (5, 1), (5, 5)),
-    (2025, (5, 31), (5, 31)),
-    (2025, (6, 1), (6, 2)),
-    (2025, (10, 1), (10, 8)),
-];
-
-/// Weekend days that are worked (调休).
-const MADE_UP: [(i32, u32, u32); 13] = [
-    (2024, 2, 4),
-    (2024, 2, 18),
-    (2024, 4, 7),
-    (2024, 4, 28),
-    (2024, 5, 11),
-    (2024, 9, 14),
-    (2024, 9, 29),
-    (2024, 10, 12),
-    (2025, 1, 26),
-    (2025, 2, 8),
-    (2025, 4, 27),
-    (2025, 9, 28),
-    (2025, 10, 11),
-];
+/// The calendar that is shipped with the definitions.
+static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
+    let definitions = Definitions::load(None);
+    let file = "reference/calendar.csv";
+    let text = definitions.as_ref().ok().and_then(|definitions| definitions.file(file).ok());
+    // The files are compiled in, and a test parses this one.
+    text.and_then(|text| Calendar::parse(file, text).ok()).unwrap_or_default()
+});
 
 /// Relative business of the twelve months.
 const SEASON: [f64; 12] = [0.88, 0.72, 0.98, 1.0, 1.02, 1.06, 1.02, 0.98, 1.04, 0.96, 1.12, 1.08];
@@ -77,19 +54,14 @@ pub(super) const OFFICE_HOURS: [u32; 24] =
 pub(super) const EVENING_HOURS: [u32; 24] =
     [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 30, 75, 110, 95, 45, 12];
 
+fn date(day: Day) -> NaiveDate {
+    crate::zone::date_of(day + UNIX_START_DAY)
+}
+
 /// Returns year, month and day of a day.
 pub(super) fn civil(day: Day) -> (i32, u32, u32) {
-    // Days are counted from 0000-03-01, so that the leap day is the last of its year.
-    let shifted = i64::from(day) + UNIX_START_DAY + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year as i32, month as u32, date as u32)
+    let date = date(day);
+    (date.year(), date.month(), date.day())
 }
 
 /// Returns the day of a date from 2023 to 2026.
@@ -112,29 +84,23 @@ pub(super) fn day_of(at: Moment) -> Day {
 
 /// Writes a day as `2024-03-05`.
 pub(super) fn date_text(day: Day) -> String {
-    let (year, month, date) = civil(day);
-    format!("{year:04}-{month:02}-{date:02}")
+    date(day).to_string()
 }
 
 /// Says whether a day of 2024 or 2025 is worked.
 pub(super) fn is_working(day: Day) -> bool {
-    let (year, month, date) = civil(day);
-    if MADE_UP.contains(&(year, month, date)) {
-        return true;
-    }
-    // 2024-01-01 was a Monday.
-    day.rem_euclid(7) < 5 && !is_holiday(year, month, date)
+    CALENDAR.is_working_day(date(day)) == Some(true)
 }
 
-fn is_holiday(year: i32, month: u32, date: u32) -> bool {
-    let today = (month, date);
-    HOLIDAYS.iter().any(|(of, first, last)| *of == year && *first <= today && today <= *last)
+/// Says whether a day off is one because of a festival, and not only a plain weekend.
+fn is_holiday(day: Day) -> bool {
+    CALENDAR.is_exception(date(day)) && !is_working(day)
 }
 
 /// Returns the relative business of a day: 1 for a plain working day, much less for days off and around long holidays.
 pub(super) fn day_weight(day: Day) -> f64 {
-    let (year, month, date) = civil(day);
-    let base = match (is_working(day), is_holiday(year, month, date)) {
+    let (_, month, _) = civil(day);
+    let base = match (is_working(day), is_holiday(day)) {
         (true, _) => 1.0,
         (false, true) => 0.07,
         (false, false) => 0.13,
@@ -219,12 +185,6 @@ mod tests {
         }
         assert_eq!(date_text(day(2024, 2, 29)), "2024-02-29");
         assert_eq!(date_text(DAYS_2024), "2025-01-01");
-    }
-
-    #[test]
-    fn the_years_have_251_and_248_working_days() {
-        assert_eq!((0..DAYS_2024).filter(|day| is_working(*day)).count(), 251);
-        assert_eq!((DAYS_2024..DAYS).filter(|day| is_working(*day)).count(), 248);
     }
 
     #[test]
