@@ -8,7 +8,7 @@
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = true
 -- suppress_below = 5
--- uses = ["roster"]
+-- uses = ["active_officers", "roster"]
 -- [parameters.level]
 -- values = ["L1", "L2", "L3"]
 -- default = "L2"
@@ -16,39 +16,13 @@
 -- name = "officer_activity_ratio"
 -- type = "gauge"
 -- window = "28d"
-with active_days as (
-    -- A scope's officers of one day: an officer who serves two of its units that day is one member.
-    select
-        scope_orgs.scope_id,
-        period_days.period_start,
-        officer_days.event_date,
-        set_union(officer_days.officers) as officers
-    from officer_days
-    inner join period_days on officer_days.event_date = period_days.day
-    inner join scope_orgs
-        on
-            officer_days.org_id = scope_orgs.org_id
-            and period_days.day >= scope_orgs.valid_from
-            and period_days.day < scope_orgs.valid_to
-    where officer_days.level = case $level when 'L1' then 'L1' else 'L2' end
-    group by scope_orgs.scope_id, period_days.period_start, officer_days.event_date
-),
-
-active as (
-    -- L3 asks for qualifying events on at least 4 distinct days of the period.
-    select
-        scope_id,
-        period_start,
-        set_repeated(officers, case $level when 'L3' then 4 else 1 end) as officers
-    from active_days
-    group by scope_id, period_start
-)
-
 select
     roster.scope_id,
     roster.period_start,
-    set_count(set_intersect(active.officers, roster.officers)) as numerator,
+    set_count(set_intersect(active_officers.officers, roster.officers)) as numerator,
     set_count(roster.officers) as denominator
 from roster
-left join active
-    on roster.scope_id = active.scope_id and roster.period_start = active.period_start
+left join active_officers
+    on
+        roster.scope_id = active_officers.scope_id
+        and roster.period_start = active_officers.period_start

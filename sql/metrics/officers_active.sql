@@ -7,6 +7,7 @@
 -- direction = "up"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- uses = ["active_officers"]
 -- [parameters.level]
 -- values = ["L1", "L2", "L3"]
 -- default = "L2"
@@ -14,36 +15,8 @@
 -- name = "officers_active"
 -- type = "gauge"
 -- window = "28d"
-with active_days as (
-    -- A scope's officers of one day: an officer who serves two of its units that day is one member.
-    select
-        scope_orgs.scope_id,
-        period_days.period_start,
-        officer_days.event_date,
-        set_union(officer_days.officers) as officers
-    from officer_days
-    inner join period_days on officer_days.event_date = period_days.day
-    inner join scope_orgs
-        on
-            officer_days.org_id = scope_orgs.org_id
-            and period_days.day >= scope_orgs.valid_from
-            and period_days.day < scope_orgs.valid_to
-    where officer_days.level = case $level when 'L1' then 'L1' else 'L2' end
-    group by scope_orgs.scope_id, period_days.period_start, officer_days.event_date
-),
-
-active as (
-    -- L3 asks for qualifying events on at least 4 distinct days of the period.
-    select
-        scope_id,
-        period_start,
-        set_repeated(officers, case $level when 'L3' then 4 else 1 end) as officers
-    from active_days
-    group by scope_id, period_start
-)
-
 select
     scope_id,
     period_start,
     set_count(officers) as value
-from active
+from active_officers

@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Schema};
 use chrono::NaiveDate;
 use datafusion::catalog::MemTable;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 use hashbrown::HashMap;
 
@@ -53,26 +53,20 @@ pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Re
     let parameters = metric.parameter_values(request.parameters)?;
     let context = view.session()?;
     register_request(&context, request)?;
+    let mut values: BTreeMap<&str, ScalarValue> = parameters
+        .iter()
+        .map(|(name, value)| (name.as_str(), ScalarValue::from(value.as_str())))
+        .collect();
+    values.insert("as_of", ScalarValue::Date32(Some(days_of(request.as_of))));
     for (name, sql) in view.request_views() {
         if metric.uses().contains(name) {
-            let frame = context.sql(sql).await.map_err(Error::query(name))?;
+            let frame = planned(&context, name, sql, &values).await?;
             context.register_table(name.as_str(), frame.into_view()).map_err(Error::query(name))?;
         }
     }
-    let what = || format!("metric `{}`", metric.id());
-    let mut frame = context.sql(metric.sql()).await.map_err(Error::query(what()))?;
-    let mut values: Vec<(String, ScalarValue)> =
-        parameters.into_iter().map(|(name, value)| (name, ScalarValue::from(value))).collect();
-    if metric.sql().contains("$as_of") {
-        let as_of = ScalarValue::Date32(Some(days_of(request.as_of)));
-        values.push(("as_of".to_owned(), as_of));
-    }
-    if !values.is_empty() {
-        let values: Vec<_> =
-            values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        frame = frame.with_param_values(values).map_err(Error::query(what()))?;
-    }
-    let batches = frame.collect().await.map_err(Error::query(what()))?;
+    let what = format!("metric `{}`", metric.id());
+    let frame = planned(&context, &what, metric.sql(), &values).await?;
+    let batches = frame.collect().await.map_err(Error::query(what))?;
     let found = read(metric, &batches)?;
     let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());
     for scope in request.scopes {
@@ -82,6 +76,25 @@ pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Re
         }
     }
     Ok(samples)
+}
+
+/// Plans a query with those of the values that it reads as `$name`.
+async fn planned(
+    context: &SessionContext,
+    what: &str,
+    sql: &str,
+    values: &BTreeMap<&str, ScalarValue>,
+) -> Result<DataFrame> {
+    let frame = context.sql(sql).await.map_err(Error::query(what))?;
+    let read: Vec<_> = values
+        .iter()
+        .filter(|(name, _)| sql.contains(&format!("${name}")))
+        .map(|(name, value)| (*name, value.clone()))
+        .collect();
+    if read.is_empty() {
+        return Ok(frame);
+    }
+    frame.with_param_values(read).map_err(Error::query(what))
 }
 
 #[derive(Debug, Clone, Copy, Default)]
