@@ -15,7 +15,6 @@ use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, refresh};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::exposition;
@@ -44,7 +43,6 @@ pub struct Server {
     catalogue: Catalogue,
     clock: Clock,
     inbox: Inbox,
-    arrived: Notify,
     view: RwLock<Arc<View>>,
     measured: RwLock<Measured>,
     landing_error: Mutex<Option<String>>,
@@ -94,15 +92,17 @@ impl Server {
         self.landing_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn show(&self, view: Arc<View>) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
     fn show_landing_error(&self, failure: Option<String>) {
         *self.landing_error.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
-    /// Keeps a pushed body durably and wakes the lander.
+    /// Keeps a pushed body durably; it lands within a few seconds.
     pub fn accept(&self, source: &str, body: &[u8]) -> std::io::Result<()> {
-        self.inbox.put(source, body)?;
-        self.arrived.notify_one();
-        Ok(())
+        self.inbox.put(source, body)
     }
 }
 
@@ -127,12 +127,11 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         definitions,
         clock: options.clock,
         inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
-        arrived: Notify::new(),
         view: RwLock::new(reader.view()),
         measured: RwLock::default(),
         landing_error: Mutex::default(),
     });
-    let lander = Lander { server: Arc::clone(&server), lake, lock, reader, measured_for: None };
+    let lander = Lander { server: Arc::clone(&server), lake, lock, reader, is_fresh: true, measured_for: None };
     let landing = tokio::spawn(lander.run());
     announce(listener.local_addr().context("failed to read the address")?, options.clock)?;
     axum::serve(listener, http::routes(server))
@@ -177,6 +176,8 @@ struct Lander {
     lake: Lake,
     lock: WriteLock,
     reader: Reader,
+    /// Whether rollups and view reflect everything that has landed.
+    is_fresh: bool,
     /// The state and the day that the newest measurement is about.
     measured_for: Option<(u64, NaiveDate)>,
 }
@@ -196,12 +197,17 @@ impl Lander {
 
     async fn step(&mut self) -> anyhow::Result<()> {
         for (source, bodies) in self.server.inbox.waiting().context("failed to list the inbox")? {
+            // Set before the work, so that a step that fails half-way is made up for by the next.
+            self.is_fresh = false;
             self.land(&source, &bodies).await?;
         }
-        let refreshed = refresh::refresh(&mut self.lake, &self.lock, &self.server.definitions);
-        refreshed.await?;
-        if self.reader.update().await? {
-            *self.server.view.write().unwrap_or_else(PoisonError::into_inner) = self.reader.view();
+        // Nobody else writes to the lake, so without a landing there is nothing to refresh.
+        if !self.is_fresh {
+            refresh::refresh(&mut self.lake, &self.lock, &self.server.definitions).await?;
+            if self.reader.update().await? {
+                self.server.show(self.reader.view());
+            }
+            self.is_fresh = true;
         }
         self.measure().await;
         Ok(())
