@@ -63,6 +63,10 @@ const REJECTS: &str = "
         reject['reason'] as reason, reject['detail'] as detail, reject['text'] as text
     from event_log where event_month = 'rejected'";
 
+/// What the queries of one reader may use together, besides the rollups that it keeps. A query that
+/// needs more spills to disk where it can and otherwise ends with an error.
+const QUERY_MEMORY_BYTES: usize = 4 << 30;
+
 /// Reads a lake; keeps what stays the same between two of its versions.
 #[derive(Debug)]
 pub struct Reader {
@@ -117,7 +121,10 @@ impl Reader {
     pub async fn open(root: &Path, definitions: Arc<Definitions>) -> Result<Self> {
         let lake = Lake::open(root).await?;
         let models = Arc::new(Model::all(&definitions)?);
-        let runtime = RuntimeEnvBuilder::new().build_arc().map_err(Error::query("the runtime"))?;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_limit(QUERY_MEMORY_BYTES, 1.0)
+            .build_arc()
+            .map_err(Error::query("the runtime"))?;
         let empty = View {
             zone: lake.zone(),
             runtime: Arc::clone(&runtime),
@@ -407,6 +414,10 @@ pub(crate) async fn register_events(
     restriction: Option<&str>,
 ) -> Result<Vec<(String, Arc<dyn TableProvider>)>> {
     log.prepare(context)?;
+    // A refresh registers them twice: first the whole log, then what belongs to the touched keys.
+    for name in ["event_log", "events", "rejects"] {
+        context.deregister_table(name).map_err(Error::query(name))?;
+    }
     context
         .register_table("event_log", log.provider().await?)
         .map_err(Error::query("event_log"))?;

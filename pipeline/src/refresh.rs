@@ -152,6 +152,9 @@ async fn merge(
     for touched in touched_partitions {
         partitions.entry(touched).or_default();
     }
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
     let condition = match partition {
         None => "true".to_owned(),
         Some(column) => {

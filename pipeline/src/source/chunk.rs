@@ -56,28 +56,22 @@ impl<R: Read> ChunkReader<R> {
             }
             self.at_start = false;
             if self.at_end {
-                return Ok((!bytes.is_empty()).then(|| self.last(bytes)));
+                return Ok((!bytes.is_empty()).then_some(Chunk { bytes, overlong: None }));
             }
             if let Some(end) = self.last_line_end(&bytes) {
                 self.carry = bytes.split_off(end);
                 return Ok(Some(Chunk { bytes, overlong: None }));
             }
             if bytes.len() > self.max_line_bytes {
-                return self.skip_overlong(bytes).map(Some);
+                // A quote that never closes must not swallow the rows after it.
+                let Some(end) = memchr::memchr(b'\n', &bytes) else {
+                    return self.skip_overlong(bytes).map(Some);
+                };
+                self.carry = bytes.split_off(end + 1);
+                return Ok(Some(Chunk { bytes, overlong: None }));
             }
             debug_assert!(bytes.len() > filled, "a chunk that is not at its end grows");
         }
-    }
-
-    fn last(&self, bytes: Vec<u8>) -> Chunk {
-        let over = bytes.len() > self.max_line_bytes && self.last_line_end(&bytes).is_none();
-        if !over {
-            return Chunk { bytes, overlong: None };
-        }
-        let length = bytes.len();
-        let mut prefix = bytes;
-        prefix.truncate(self.max_line_bytes);
-        Chunk { bytes: Vec::new(), overlong: Some(Overlong { prefix, length }) }
     }
 
     fn fill(&mut self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
@@ -125,7 +119,6 @@ impl<R: Read> ChunkReader<R> {
         loop {
             let mut more = Vec::new();
             self.fill(&mut more)?;
-            // A quote that never closes must not swallow the rest: such a row ends at its line end.
             if let Some(position) = memchr::memchr(b'\n', &more) {
                 length += position;
                 self.carry = more.split_off(position + 1);
@@ -169,6 +162,24 @@ mod tests {
         assert_eq!(chunks[0], Chunk { bytes: Vec::new(), overlong: Some(overlong) });
         assert_eq!(chunks[1], Chunk { bytes: b"{}\n".to_vec(), overlong: None });
         assert_eq!(chunks.len(), 2);
+    }
+
+    #[test]
+    fn a_last_line_over_the_limit_is_kept_whole() {
+        let chunks = read_all(b"{}\n0123456789x", Lines::Plain, 10);
+        assert_eq!(chunks, [Chunk { bytes: b"{}\n0123456789x".to_vec(), overlong: None }]);
+    }
+
+    #[test]
+    fn a_quote_that_never_closes_ends_with_its_line() {
+        let mut input = b"a,\"b\n".to_vec();
+        while input.len() < 2 * CHUNK_BYTES {
+            input.extend_from_slice(b"c,d\n");
+        }
+        let chunks = read_all(&input, Lines::Quoted, 1 << 20);
+        assert_eq!(chunks[0].bytes, b"a,\"b\n");
+        assert!(chunks.iter().all(|chunk| chunk.overlong.is_none()));
+        assert_eq!(chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>(), input.len());
     }
 
     #[test]

@@ -624,7 +624,7 @@ impl Mapping {
             Attributes::Object(column) => match &row.values[*column] {
                 Value::Missing => {}
                 Value::Json(json) if json.starts_with('{') => {
-                    if row.rest.is_empty() {
+                    if row.rest.is_empty() && !json[1..json.len() - 1].trim_ascii().is_empty() {
                         return Ok(Some(Cow::Borrowed(json)));
                     }
                     object.spread(json);
@@ -819,18 +819,20 @@ fn required_text<'r>(
     text(key, Some(source), row)?.ok_or_else(|| Refusal::new(reason, format!("{key} is missing")))
 }
 
+/// A count from 0; absent is 0.
 fn whole_number(key: &str, source: Option<&Text>, row: &Row<'_>) -> Result<i64, Refusal> {
-    if let Some(Text::Column(column)) = source
-        && let Value::Integer(number) = row.values[*column]
-    {
-        return Ok(number);
-    }
-    match text(key, source, row)? {
-        None => Ok(0),
-        Some(written) => {
-            written.trim().parse().map_err(|_| wrong_type(key, "a whole number", &written))
+    let (number, written) = match source {
+        Some(Text::Column(column)) if let Value::Integer(number) = row.values[*column] => {
+            (Some(number), Cow::Owned(number.to_string()))
         }
-    }
+        _ => match text(key, source, row)? {
+            None => return Ok(0),
+            Some(written) => (written.trim().parse().ok(), written),
+        },
+    };
+    number
+        .filter(|number| *number >= 0)
+        .ok_or_else(|| wrong_type(key, "a whole number from 0", &written))
 }
 
 fn operation(source: Option<&Text>, row: &Row<'_>) -> Result<Operation, Refusal> {
