@@ -12,16 +12,19 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int64Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int64Array, Int64Builder,
+    ListBuilder,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
+use hashbrown::HashMap;
 
 const VERSION: u8 = 1;
 const WORD_BITS: u32 = 64;
@@ -209,7 +212,7 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u32> {
 
 /// Makes the set functions known to a session:
 ///
-/// - `set_of(officer_no)`: aggregate, the set of the numbers;
+/// - `set_of(officer_no)`: aggregate, the set of the numbers, or of the numbers of lists;
 /// - `set_union(officers)`: aggregate, the union of sets;
 /// - `set_repeated(officers, n)`: aggregate, the members of at least `n` of the sets;
 /// - `set_count(officers)`: the number of members, 0 for NULL;
@@ -220,6 +223,74 @@ pub fn register(context: &SessionContext) {
     }
     context.register_udf(ScalarUDF::from(SetScalar::new(ScalarKind::Count)));
     context.register_udf(ScalarUDF::from(SetScalar::new(ScalarKind::Intersect)));
+}
+
+fn numbers_type() -> DataType {
+    DataType::List(Arc::new(arrow::datatypes::Field::new_list_field(DataType::Int64, true)))
+}
+
+/// `officer_nos(officer_ids)`: the numbers of the officers of a list, by a dictionary. Officers whom
+/// the dictionary does not have are left out.
+#[derive(Debug)]
+pub(crate) struct OfficerNos {
+    dictionary: Arc<HashMap<String, i64>>,
+    signature: Signature,
+}
+
+impl OfficerNos {
+    pub(crate) fn new(dictionary: Arc<HashMap<String, i64>>) -> Self {
+        Self { dictionary, signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+// A session has one dictionary, so two of these functions in one plan are the same.
+impl PartialEq for OfficerNos {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.dictionary, &other.dictionary)
+    }
+}
+
+impl Eq for OfficerNos {}
+
+impl Hash for OfficerNos {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.dictionary).hash(state);
+    }
+}
+
+impl ScalarUDFImpl for OfficerNos {
+    fn name(&self) -> &str {
+        "officer_nos"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(numbers_type())
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let Some(lists) = arrays[0].as_list_opt::<i32>() else {
+            return exec_err!("officer_nos takes a list of texts, not {}", arrays[0].data_type());
+        };
+        let ids = cast(lists.values(), &DataType::Utf8)?;
+        let ids = ids.as_string::<i32>();
+        let mut numbers = ListBuilder::new(Int64Builder::new());
+        for (row, ends) in lists.value_offsets().windows(2).enumerate() {
+            if lists.is_valid(row) {
+                for position in ends[0] as usize..ends[1] as usize {
+                    if let Some(number) = self.dictionary.get(ids.value(position)) {
+                        numbers.values().append_value(*number);
+                    }
+                }
+            }
+            numbers.append(true);
+        }
+        Ok(ColumnarValue::Array(Arc::new(numbers.finish())))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -238,11 +309,14 @@ struct SetFunction {
 impl SetFunction {
     fn new(kind: SetAggregate) -> Self {
         let arguments = match kind {
-            SetAggregate::Of => vec![DataType::Int64],
-            SetAggregate::Union => vec![DataType::Binary],
-            SetAggregate::Repeated => vec![DataType::Binary, DataType::Int64],
+            SetAggregate::Of => TypeSignature::OneOf(vec![
+                TypeSignature::Exact(vec![numbers_type()]),
+                TypeSignature::Exact(vec![DataType::Int64]),
+            ]),
+            SetAggregate::Union => TypeSignature::Exact(vec![DataType::Binary]),
+            SetAggregate::Repeated => TypeSignature::Exact(vec![DataType::Binary, DataType::Int64]),
         };
-        Self { kind, signature: Signature::exact(arguments, Volatility::Immutable) }
+        Self { kind, signature: Signature::new(arguments, Volatility::Immutable) }
     }
 }
 
@@ -358,11 +432,23 @@ impl GroupsAccumulator for SetGroups {
         let kept =
             |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
         if self.kind == SetAggregate::Of {
-            let numbers = values[0].as_primitive::<Int64Type>();
+            let lists = values[0].as_list_opt::<i32>();
+            let numbers = lists.map_or(&values[0], |lists| lists.values());
+            let numbers = numbers.as_primitive::<Int64Type>();
             for (row, group) in group_indices.iter().enumerate() {
-                if numbers.is_valid(row) && kept(row) {
-                    let Ok(number) = u32::try_from(numbers.value(row)) else {
-                        return exec_err!("{} is not an officer number", numbers.value(row));
+                if values[0].is_null(row) || !kept(row) {
+                    continue;
+                }
+                let span = match lists {
+                    Some(lists) => {
+                        let offsets = lists.value_offsets();
+                        offsets[row] as usize..offsets[row + 1] as usize
+                    }
+                    None => row..row + 1,
+                };
+                for position in span {
+                    let Ok(number) = u32::try_from(numbers.value(position)) else {
+                        return exec_err!("{} is not an officer number", numbers.value(position));
                     };
                     self.layer(*group).insert(number);
                 }

@@ -203,19 +203,20 @@ impl Run<'_> {
                 let (parsed_sender, parsed) = sync_channel::<Parsed>(1);
                 to_workers.push(task_sender);
                 from_workers.push(parsed);
-                scope.spawn(move || self.parse_tasks(&tasks, &parsed_sender));
+                spawn(scope, "parse", move || self.parse_tasks(&tasks, &parsed_sender))?;
             }
             let (step_sender, steps) = sync_channel::<Step>(4 * workers);
-            let reading = scope.spawn(move || self.read_files(inputs, &to_workers, &step_sender));
+            let reading =
+                spawn(scope, "read", move || self.read_files(inputs, &to_workers, &step_sender))?;
 
             let (job_sender, jobs) = sync_channel::<FlushJob>(1);
             let jobs = Arc::new(Mutex::new(jobs));
             let flushing: Vec<_> = (0..workers)
                 .map(|_| {
                     let jobs = Arc::clone(&jobs);
-                    scope.spawn(move || self.flush_jobs(&jobs, handle))
+                    spawn(scope, "flush", move || self.flush_jobs(&jobs, handle))
                 })
-                .collect();
+                .collect::<Result<_>>()?;
             drop(jobs);
 
             let mut collector = Collector::new(self.table, handle, job_sender);
@@ -291,6 +292,16 @@ impl Run<'_> {
             adds.push(handle.block_on(write)?);
         }
     }
+}
+
+/// Starts a thread under a name that tools show.
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<thread::ScopedJoinHandle<'scope, T>> {
+    let thread = thread::Builder::new().name(format!("land-{name}"));
+    thread.spawn_scoped(scope, work).map_err(Error::internal)
 }
 
 fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Result<T> {

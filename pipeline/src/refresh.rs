@@ -8,15 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::{cast, interleave_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::MemTable;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 use hashbrown::HashMap;
 
+use crate::bitmap::OfficerNos;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::event;
@@ -54,9 +57,13 @@ pub async fn refresh(
     let models = Model::all(definitions)?;
     let mut changed = HashMap::new();
     let mut done = Vec::new();
+    let started = Instant::now();
     number_officers(lake, lock, &mut changed).await?;
+    tracing::debug!(took = ?started.elapsed(), "numbered officers");
     for model in models.iter().filter(|model| model.kind() == Kind::Rollup) {
+        let started = Instant::now();
         if let Some(refreshed) = refresh_rollup(lake, definitions, model, &mut changed).await? {
+            tracing::debug!(model = model.name(), took = ?started.elapsed(), "refreshed");
             done.push(refreshed);
         }
     }
@@ -418,7 +425,7 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
     for (name, batch) in query::shipped_tables(definitions)? {
         register(&context, &name, batch)?;
     }
-    register_all(&context, "officer_numbers", &officer_numbers_schema(), Vec::new())?;
+    register_officer_nos(&context, &[]);
     register_all(&context, "events", &query::log_schema(), Vec::new())?;
     let frame = context.sql(model.sql()).await.map_err(Error::query(model.name()))?;
     Ok(plain_schema(frame.schema().as_arrow()))
@@ -444,8 +451,20 @@ async fn session(lake: &Lake, definitions: &Definitions) -> Result<SessionContex
         register(&context, &name, batch)?;
     }
     let (_, numbers) = officer_numbers(lake).await?;
-    register_all(&context, "officer_numbers", &officer_numbers_schema(), numbers)?;
+    register_officer_nos(&context, &numbers);
     Ok(context)
+}
+
+fn register_officer_nos(context: &SessionContext, numbers: &[RecordBatch]) {
+    let mut dictionary = HashMap::new();
+    for batch in numbers {
+        let ids = batch.column(0).as_string::<i32>();
+        let numbers = batch.column(1).as_primitive::<Int64Type>();
+        for (officer_id, number) in ids.iter().zip(numbers.values()) {
+            dictionary.insert(officer_id.unwrap_or_default().to_owned(), *number);
+        }
+    }
+    context.register_udf(ScalarUDF::from(OfficerNos::new(Arc::new(dictionary))));
 }
 
 fn register(context: &SessionContext, name: &str, batch: RecordBatch) -> Result<()> {

@@ -6,8 +6,8 @@
 //!
 //! Everything follows from the seed: no clock, no thread count and no map order has a say in the output.
 
-mod rhythm;
 mod dice;
+mod rhythm;
 mod row;
 mod scale;
 mod write;

@@ -4,17 +4,7 @@
 -- grain = ["event_date", "org_id", "level"]
 -- partition = "event_month"
 -- refresh_by = { model = "event_date", events = "event_date" }
-with participations as (
-    select
-        event_month,
-        event_date,
-        org_id,
-        event_type,
-        unnest(officer_ids) as officer_id
-    from events
-),
-
-levels as (
+with levels as (
     select
         event_type,
         case activity_level when 1 then 'L1' else 'L2' end as level
@@ -23,16 +13,16 @@ levels as (
 )
 
 select
-    participations.event_date,
-    participations.org_id,
+    events.event_date,
+    events.org_id,
     levels.level,
-    set_of(officer_numbers.officer_no) as officers,
-    participations.event_month
-from participations
-inner join levels on participations.event_type = levels.event_type
-inner join officer_numbers on participations.officer_id = officer_numbers.officer_id
+    set_of(officer_nos(events.officer_ids)) as officers,
+    events.event_month
+from events
+inner join levels on events.event_type = levels.event_type
+where cardinality(events.officer_ids) > 0
 group by
-    participations.event_month,
-    participations.event_date,
-    participations.org_id,
+    events.event_month,
+    events.event_date,
+    events.org_id,
     levels.level

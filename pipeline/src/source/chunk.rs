@@ -1,6 +1,6 @@
 //! Cuts a stream of bytes into chunks of whole lines, in bounded memory.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 
 const CHUNK_BYTES: usize = 4 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -75,21 +75,9 @@ impl<R: Read> ChunkReader<R> {
     }
 
     fn fill(&mut self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-        let target = bytes.len() + CHUNK_BYTES;
-        let mut filled = bytes.len();
-        bytes.resize(target, 0);
-        while filled < target {
-            match self.input.read(&mut bytes[filled..]) {
-                Ok(0) => {
-                    self.at_end = true;
-                    break;
-                }
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        bytes.truncate(filled);
+        bytes.reserve_exact(CHUNK_BYTES);
+        let read = self.input.by_ref().take(CHUNK_BYTES as u64).read_to_end(bytes)?;
+        self.at_end = read < CHUNK_BYTES;
         Ok(())
     }
 

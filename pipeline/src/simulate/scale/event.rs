@@ -1,8 +1,8 @@
 //! The events of a slice of time: which they are, and what each one says.
 
 use super::platform::{ITEM_COUNT, Platform, push_officer, push_org};
-use crate::simulate::rhythm::BusyClock;
 use crate::simulate::dice::{mix, spread};
+use crate::simulate::rhythm::BusyClock;
 use crate::simulate::row::{Row, push_hex, push_number};
 
 /// Longest way of a case from filing to closing, in busy time.

@@ -1,7 +1,7 @@
 //! The units, officers and volumes of a `scale` platform, and its reference tables.
 
-use crate::simulate::rhythm::BusyClock;
 use crate::simulate::dice::{mix, spread};
+use crate::simulate::rhythm::BusyClock;
 use crate::simulate::row::push_number;
 use crate::simulate::write::{CsvFile, ITEMS, OFFICERS, ORGS, PARTIES};
 use crate::simulate::{Error, Options, Summary};

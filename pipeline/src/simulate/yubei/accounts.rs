@@ -2,10 +2,10 @@
 
 use super::units::SILENCES;
 use super::world::{Act, World, draw_time};
+use crate::simulate::dice::Dice;
 use crate::simulate::rhythm::{
     DAY, DAYS, DAYS_2024, Day, Moment, OFFICE_HOURS, day, day_of, day_weight,
 };
-use crate::simulate::dice::Dice;
 
 /// Share of an officer's working days that begin with a login; on the others the session still holds.
 const LOGIN_SHARE: f64 = 0.88;

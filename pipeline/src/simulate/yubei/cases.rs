@@ -4,10 +4,10 @@ use super::TARGETS_2024;
 use super::units::Kind;
 use super::visits::Finding;
 use super::world::{Act, ItemKind, Team, World, draw_time};
+use crate::simulate::dice::Dice;
 use crate::simulate::rhythm::{
     DAYS, DAYS_2024, Day, END, Moment, OFFICE_HOURS, day_of, is_working,
 };
-use crate::simulate::dice::Dice;
 
 /// Cases that departments and teams file in 2024 and 2025.
 const OTHER_FILINGS: [usize; 2] = [2_450, 2_700];

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::world::{Act, World};
-use crate::simulate::rhythm::{DAY, DAYS, END, Moment, civil, day, day_of};
 use crate::simulate::dice::{Dice, mix};
+use crate::simulate::rhythm::{DAY, DAYS, END, Moment, civil, day, day_of};
 use crate::simulate::row::{Row, push_hex};
 use crate::simulate::write::EventFile;
 use crate::simulate::{Error, Format, Options, Summary, refuse_stale};

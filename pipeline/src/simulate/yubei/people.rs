@@ -2,8 +2,8 @@
 
 use super::TARGETS_2024;
 use super::units::{Kind, Unit};
-use crate::simulate::rhythm::{DAYS_2024, Day, day};
 use crate::simulate::dice::Dice;
+use crate::simulate::rhythm::{DAYS_2024, Day, day};
 
 /// An officer with a certificate.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use super::TARGETS_2024;
 use super::cases::CaseNote;
 use super::units::Kind;
 use super::world::{Act, Team, World, draw_time};
+use crate::simulate::dice::Dice;
 use crate::simulate::rhythm::{
     DAYS, DAYS_2024, Day, END, Moment, OFFICE_HOURS, date_text, day, day_of, is_working,
 };
-use crate::simulate::dice::Dice;
 
 /// Domain of a supervision opinion and the unit it goes to; the first eleven are issued in 2024.
 const OPINIONS: [(&str, &str); 28] = [

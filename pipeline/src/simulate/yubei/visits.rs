@@ -3,8 +3,8 @@
 use super::TARGETS_2024;
 use super::units::Kind;
 use super::world::{Act, ItemKind, Team, World, draw_time};
-use crate::simulate::rhythm::{DAY, DAYS, DAYS_2024, Day, Moment, OFFICE_HOURS, day, day_of};
 use crate::simulate::dice::Dice;
+use crate::simulate::rhythm::{DAY, DAYS, DAYS_2024, Day, Moment, OFFICE_HOURS, day, day_of};
 
 /// A problem that an inspection found: cases start from these.
 #[derive(Debug, Clone)]

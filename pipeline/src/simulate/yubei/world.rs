@@ -2,10 +2,10 @@
 
 use super::people::{self, Officer};
 use super::units::{self, AREAS, Kind, SILENCES, Unit};
+use crate::simulate::dice::{Dice, mix, spread};
 use crate::simulate::rhythm::{
     DAY, DAYS, DAYS_2024, Day, EVENING_HOURS, Moment, OFFICE_HOURS, day, day_weight, is_working,
 };
-use crate::simulate::dice::{Dice, mix, spread};
 
 /// An event before it is delivered.
 #[derive(Debug, Clone, Default)]
