@@ -131,7 +131,14 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         measured: RwLock::default(),
         landing_error: Mutex::default(),
     });
-    let lander = Lander { server: Arc::clone(&server), lake, lock, reader, is_fresh: true, measured_for: None };
+    let lander = Lander {
+        server: Arc::clone(&server),
+        lake,
+        lock,
+        reader,
+        is_fresh: true,
+        measured_for: None,
+    };
     let landing = tokio::spawn(lander.run());
     announce(listener.local_addr().context("failed to read the address")?, options.clock)?;
     axum::serve(listener, http::routes(server))

@@ -1,1 +1,18 @@
+//! Integration tests: the real binary, its real clients and independent computations.
+//!
+//! `tests/run` installs what they need, builds the binary and runs them.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in a helper"
+)]
+
+mod harness;
+mod http;
+mod kill;
+mod prometheus;
+mod receipt;
+mod walk;
+mod web;

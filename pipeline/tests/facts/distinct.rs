@@ -1,0 +1,190 @@
+//! Distinct officers over any window and scope: the sets say what `count(distinct …)` says over raw events.
+
+use std::collections::BTreeSet;
+
+use chrono::{Days, NaiveDate};
+use pipeline::metric::{Grain, Period, periods};
+use pipeline::query::View;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+
+use crate::harness::{Line, TestLake, ask, day, line, number, question, rows};
+
+/// Two towns of which one is abolished, one that changes its area, and a department with a team that comes
+/// to it later. `stranger` is a unit that only events know.
+const ORGS: &str = "\
+org_id,kind,area,parent_id,valid_from,valid_to
+longta,town,南部,,2020-01-01,
+old,town,南部,,2020-01-01,2024-02-10
+border,town,南部,,2020-01-01,2024-02-15
+border,town,北部,,2024-02-15,
+market,department,,,2020-01-01,
+team,team,,market,2024-02-05,
+";
+
+const UNITS: [&str; 6] = ["longta", "old", "border", "market", "team", "stranger"];
+
+/// Each scope's units, with the days on which they belong to it, as the register above amounts to.
+const SCOPE_UNITS: &str = "
+    ('district', 'longta', '1900-01-01', '2100-01-01'), ('district', 'old', '1900-01-01', '2100-01-01'),
+    ('district', 'border', '1900-01-01', '2100-01-01'), ('district', 'market', '1900-01-01', '2100-01-01'),
+    ('district', 'team', '1900-01-01', '2100-01-01'), ('district', 'stranger', '1900-01-01', '2100-01-01'),
+    ('towns', 'longta', '2020-01-01', '2100-01-01'), ('towns', 'old', '2020-01-01', '2024-02-10'),
+    ('towns', 'border', '2020-01-01', '2100-01-01'),
+    ('departments', 'market', '2020-01-01', '2100-01-01'),
+    ('teams', 'team', '2024-02-05', '2100-01-01'),
+    ('area:南部', 'longta', '2020-01-01', '2100-01-01'), ('area:南部', 'old', '2020-01-01', '2024-02-10'),
+    ('area:南部', 'border', '2020-01-01', '2024-02-15'),
+    ('area:北部', 'border', '2024-02-15', '2100-01-01'),
+    ('longta', 'longta', '1900-01-01', '2100-01-01'), ('old', 'old', '1900-01-01', '2100-01-01'),
+    ('border', 'border', '1900-01-01', '2100-01-01'),
+    ('market', 'market', '1900-01-01', '2100-01-01'), ('market', 'team', '2024-02-05', '2100-01-01'),
+    ('team', 'team', '1900-01-01', '2100-01-01'), ('stranger', 'stranger', '1900-01-01', '2100-01-01')";
+
+const SCOPES: &str =
+    "district,towns,departments,teams,area:南部,area:北部,longta,old,border,market,team,stranger";
+
+/// Each level with its event types and the days on which an officer needs one.
+const LEVELS: [(&str, &str, u32); 3] = [
+    ("L1", "event_type = 'officer.login'", 1),
+    ("L2", "event_type in ('patrol.recorded', 'case.reviewed')", 1),
+    ("L3", "event_type in ('patrol.recorded', 'case.reviewed')", 4),
+];
+
+/// 140 officers: two units have more than the 64 of a word of their set. Every seventh serves two units, every
+/// fifth moves, every third is in no register.
+fn officers() -> String {
+    let mut csv = "officer_id,org_id,valid_from,valid_to\n".to_owned();
+    for officer in 0..140 {
+        let home = UNITS[officer % 2 * 3];
+        if officer % 3 == 0 {
+            continue;
+        }
+        if officer % 5 == 0 {
+            csv.push_str(&format!("o-{officer},{home},2020-01-01,2024-02-01\n"));
+            csv.push_str(&format!("o-{officer},border,2024-02-01,\n"));
+        } else {
+            csv.push_str(&format!("o-{officer},{home},2020-01-01,\n"));
+        }
+        if officer % 7 == 0 {
+            csv.push_str(&format!("o-{officer},team,2020-01-01,\n"));
+        }
+    }
+    csv
+}
+
+fn first_day() -> NaiveDate {
+    day("2024-01-20")
+}
+
+/// A line within 45 days. Few days and officers are likely, so that someone is active on several of them.
+fn any_line() -> impl Strategy<Value = Line> {
+    let event_type = proptest::sample::select(vec![
+        "officer.login",
+        "officer.logout",
+        "patrol.recorded",
+        "patrol.recorded",
+        "patrol.recorded",
+        "case.reviewed",
+        "training.completed",
+        "drone.flown",
+    ]);
+    let officers = proptest::collection::btree_set(prop_oneof![3 => 0..5u32, 1 => 0..140u32], 1..4);
+    let days = prop_oneof![10..20u64, 0..45u64];
+    let clock = proptest::sample::select(vec!["00:00:00", "09:30:00", "23:59:59"]);
+    let unit = proptest::sample::select(UNITS.to_vec());
+    let revision =
+        (0..600u32, prop_oneof![4 => Just(0i64), 1 => 1..3i64], prop::bool::weighted(0.3));
+    (event_type, officers, days, clock, unit, revision).prop_map(
+        |(event_type, officers, days, clock, unit, (id, revision, is_delete))| {
+            let officers: Vec<String> =
+                officers.iter().map(|number| format!("o-{number}")).collect();
+            let day = first_day() + Days::new(days);
+            let made = line(&format!("e-{id}"), event_type, &format!("{day}T{clock}+08:00"), unit)
+                .officers(&officers)
+                .revision(revision);
+            if is_delete && revision > 0 { made.delete() } else { made }
+        },
+    )
+}
+
+/// Windows of any length, and a grain to cut them by.
+fn any_window() -> impl Strategy<Value = (Period, Grain)> {
+    let grain = proptest::sample::select(vec![Grain::Day, Grain::Week, Grain::Month, Grain::All]);
+    (0..20u64, 6..46u64, grain).prop_map(|(from, length, grain)| {
+        let start = first_day() + Days::new(from);
+        (Period { start, end: start + Days::new(length) }, grain)
+    })
+}
+
+/// The counts over raw events that are not 0, as rows of scope, first day of the period, officers.
+fn oracle(view: &View, periods: &[Period], level: usize) -> BTreeSet<String> {
+    let (_, types, needed_days) = LEVELS[level];
+    let periods: Vec<String> =
+        periods.iter().map(|period| format!("('{}', '{}')", period.start, period.end)).collect();
+    let sql = format!(
+        "with periods (first_day, end_day) as (values {}),
+        scope_units (scope, unit, from_day, to_day) as (values {SCOPE_UNITS}),
+        acts as (
+            select unnest(officer_ids) as officer_id, org_id, cast(event_date as varchar) as day
+            from events where {types}
+        ),
+        officers as (
+            select scope, first_day, officer_id
+            from acts
+            inner join scope_units on unit = org_id and day >= from_day and day < to_day
+            inner join periods on day >= first_day and day < end_day
+            group by scope, first_day, officer_id
+            having count(distinct day) >= {needed_days}
+        )
+        select scope, first_day, count(distinct officer_id) from officers group by scope, first_day",
+        periods.join(", ")
+    );
+    rows(view, &sql).into_iter().collect()
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 10, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn officers_active_equals_count_distinct_over_raw_events(
+        lines in proptest::collection::vec(any_line(), 200..400),
+        batches in 1..4usize,
+        windows in proptest::collection::vec(any_window(), 2),
+    ) {
+        let mut known = BTreeSet::new();
+        // A unit that only events know is a scope once it has one.
+        let lines: Vec<Line> = [line("known", "drone.flown", "2024-01-20", "stranger")]
+            .into_iter()
+            .chain(lines)
+            .filter(|line| known.insert(line.identity()))
+            .collect();
+        let mut lake = TestLake::new();
+        lake.reference("orgs", ORGS);
+        lake.reference("officers", &officers());
+        for batch in lines.chunks(lines.len().div_ceil(batches)) {
+            lake.land(batch);
+            lake.refresh();
+        }
+        let view = lake.view();
+        for (whole, grain) in windows {
+            let (from, to) = (whole.start.to_string(), whole.end.to_string());
+            for (level, (name, _, _)) in LEVELS.iter().enumerate() {
+                let mut asked = question("officers_active", &from, &to);
+                (asked.grain, asked.scope) = (grain.name(), SCOPES);
+                asked.parameters.insert("level".to_owned(), (*name).to_owned());
+                let found: BTreeSet<String> = ask(&view, &asked)
+                    .unwrap()
+                    .1
+                    .iter()
+                    .filter(|sample| sample.value != Some(0.0))
+                    .map(|sample| {
+                        let officers = sample.value.map(number).unwrap_or_default();
+                        format!("{} {} {officers}", sample.scope_id, sample.period.start)
+                    })
+                    .collect();
+                prop_assert_eq!(found, oracle(&view, &periods(whole, grain), level), "{}", name);
+            }
+        }
+    }
+}

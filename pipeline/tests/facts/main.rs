@@ -1,0 +1,27 @@
+//! What the library promises, as facts about lakes that are made through its own landing path.
+//!
+//! The modules follow a line: it is mapped, judged, landed once, rolled up, counted. The metrics are
+//! in `tests/slt`, one file a subject.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
+mod harness;
+
+mod mapping;
+
+mod judging;
+
+mod exactly_once;
+
+mod refresh;
+
+mod distinct;
+
+mod slt;
+
+mod probe;

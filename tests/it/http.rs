@@ -1,0 +1,268 @@
+//! The HTTP interface as its clients meet it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::harness::{self, Answer, Server, command, files_below, get, post, quoted, wait_for};
+
+/// A server over a lake that is empty at first, and the folder around that.
+struct Fresh {
+    server: Server,
+    lake: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+fn fresh() -> Fresh {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    Fresh { server: Server::start(&lake, &[]), lake, folder }
+}
+
+fn patrol(name: &str) -> String {
+    let event = json!({
+        "event_id": name, "event_type": "patrol.recorded", "occurred_at": "2025-03-05T09:12:33+08:00",
+        "org_id": "town-1", "officer_ids": ["officer-1", "officer-2"], "object_id": name,
+    });
+    format!("{event}\n")
+}
+
+fn patrols(server: &Server) -> Option<u64> {
+    let rows = server.metric("patrols", "from=2025-01-01&to=2026-01-01");
+    rows[0]["value"].as_u64()
+}
+
+fn inbox_has_landed(lake: &Path) {
+    wait_for("the inbox has landed", || files_below(&lake.join("inbox")).is_empty().then_some(()));
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The answer is an error of this status, said the standard way; the detail contains a text.
+#[track_caller]
+fn check_problem(answer: &Answer, status: u16, detail: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(problem["status"], status);
+    assert!(problem["type"].is_string() && problem["title"].is_string(), "{problem}");
+    let told = problem["detail"].as_str().unwrap();
+    assert!(told.contains(detail), "`{told}` does not mention `{detail}`");
+}
+
+#[test]
+fn a_pushed_event_shows_in_a_metric_and_counts_once_however_it_is_packed() {
+    let Fresh { server, lake, folder: _folder } = fresh();
+    let bodies = [patrol("plain"), patrol("gzip-1") + &patrol("gzip-2"), patrol("zstd")];
+    let push = || {
+        let accepted = [
+            server.push(&[], bodies[0].as_bytes()),
+            server.push(&[("content-encoding", "gzip")], &gzip(&bodies[1])),
+            server.push(
+                &[("content-encoding", "zstd")],
+                &zstd::encode_all(bodies[2].as_bytes(), 1).unwrap(),
+            ),
+        ];
+        accepted.map(|answer| answer.json())
+    };
+    let all = |accepted: u64| json!({ "accepted": accepted, "rejected": [] });
+    assert_eq!(push(), [all(1), all(2), all(1)]);
+    wait_for("the patrols are counted", || (patrols(&server) == Some(4)).then_some(()));
+    // Sent again, as after an answer that got lost.
+    assert_eq!(push(), [all(1), all(2), all(1)]);
+    inbox_has_landed(&lake);
+    assert_eq!(patrols(&server), Some(4));
+    // A landed body leaves the inbox a moment before the server shows its new state.
+    server.push(&[], patrol("later").as_bytes());
+    wait_for("the later patrol is counted", || (patrols(&server) == Some(5)).then_some(()));
+    assert_eq!(server.get("/api/v1/status").json()["events"], 5);
+}
+
+#[test]
+fn a_refused_line_is_answered_with_its_number_and_reason_and_kept() {
+    let Fresh { server, folder: _folder, .. } = fresh();
+    let no_unit = r#"{"event_type":"patrol.recorded","occurred_at":"2025-03-05T09:12:33+08:00"}"#;
+    let bad_time =
+        r#"{"event_type":"patrol.recorded","occurred_at":"yesterday","org_id":"town-1"}"#;
+    let body = format!("{}{no_unit}\n{}{bad_time}\nnonsense\n", patrol("one"), patrol("two"));
+    let answer = server.push(&[], body.as_bytes()).json();
+    assert_eq!(answer["accepted"], 2);
+    let reasons: Vec<_> = answer["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reject| (reject["line"].as_u64().unwrap(), reject["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(reasons, [(2, "missing_org"), (4, "bad_time"), (5, "malformed_json")]);
+
+    let kept = wait_for("the rejects are kept", || {
+        let kept = server.get("/api/v1/rejects").json()["rejects"].as_array().unwrap().clone();
+        (!kept.is_empty()).then_some(kept)
+    });
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|reject| {
+            let text = |name: &str| reject[name].as_str().unwrap();
+            (reject["line"].as_u64().unwrap(), text("reason"), text("text"))
+        })
+        .collect();
+    let expected =
+        [(2, "missing_org", no_unit), (4, "bad_time", bad_time), (5, "malformed_json", "nonsense")];
+    assert_eq!(kept, expected);
+    wait_for("the accepted lines are counted", || (patrols(&server) == Some(2)).then_some(()));
+}
+
+#[test]
+fn errors_are_problem_json_and_say_what_is_wrong() {
+    let Fresh { server, folder: _folder, .. } = fresh();
+    let year = "from=2025-01-01&to=2026-01-01";
+    let cases = [
+        ("/api/v1/nonsense".to_owned(), 404, "no such page"),
+        (format!("/api/v1/metrics/nonsense?{year}"), 404, "nonsense"),
+        (format!("/api/v1/metrics/patrols?{year}&scope=atlantis"), 400, "atlantis"),
+        (format!("/api/v1/metrics/patrols?{year}&grain=fortnight"), 400, "fortnight"),
+        (format!("/api/v1/metrics/officer_activity_ratio?{year}&level=L9"), 400, "L9"),
+        (format!("/api/v1/metrics/patrols?{year}&level=L1"), 400, "level"),
+        ("/api/v1/metrics/patrols?to=2026-01-01".to_owned(), 400, "from"),
+        ("/api/v1/metrics/patrols?from=soon&to=2026-01-01".to_owned(), 400, "soon"),
+        ("/api/v1/metrics/patrols?from=2026-01-01&to=2026-01-01".to_owned(), 400, "exclusive"),
+        (
+            "/api/v1/metrics/patrols?from=0001-01-01&to=9999-01-01&grain=day".to_owned(),
+            400,
+            "bucket",
+        ),
+        (format!("/api/v1/sql?sql={}", quoted("select nonsense from events")), 400, "nonsense"),
+        ("/assets/nonsense.js".to_owned(), 404, "asset"),
+        ("/api/v1/events".to_owned(), 405, "method"),
+    ];
+    for (path, status, detail) in cases {
+        check_problem(&server.get(&path), status, detail);
+    }
+    let events = format!("{}/api/v1/events", server.url);
+    let push = |source: &str, headers: &[(&str, &str)]| {
+        post(&format!("{events}?source={source}"), headers, b"{}").unwrap()
+    };
+    check_problem(&push("nonsense", &[]), 400, "nonsense");
+    check_problem(&push("..%2Fnative", &[]), 400, "source");
+    check_problem(&push("native", &[("content-encoding", "br")]), 415, "br");
+    check_problem(&push("native", &[("content-encoding", "gzip")]), 400, "unpacked");
+    check_problem(&push("native", &[("content-encoding", "zstd")]), 400, "unpacked");
+    let sql = format!("{}/api/v1/sql", server.url);
+    let json = [("content-type", "application/json")];
+    check_problem(&post(&sql, &json, b"{\"query\":\"select 1\"}").unwrap(), 400, "sql");
+    check_problem(&post(&sql, &json, b"select 1").unwrap(), 400, "sql");
+}
+
+#[test]
+fn only_a_query_passes_the_sql_door_and_a_refused_statement_changes_nothing() {
+    let Fresh { server, lake, folder } = fresh();
+    server.push(&[], patrol("one").as_bytes());
+    wait_for("the patrol is counted", || (patrols(&server) == Some(1)).then_some(()));
+    inbox_has_landed(&lake);
+    let outside = folder.path().join("outside.csv");
+    let outside = outside.to_str().unwrap();
+    harness::write_lines(Path::new(outside), ["secret", "1"]);
+    let target = folder.path().join("written.csv");
+    let target = target.to_str().unwrap();
+    let before = files_below(folder.path());
+    let statements = [
+        "create table t as select 1".to_owned(),
+        "create view v as select 1".to_owned(),
+        format!("create external table t stored as csv location '{outside}'"),
+        "create schema s".to_owned(),
+        "create function f() returns int return 1".to_owned(),
+        "drop table event_log".to_owned(),
+        "drop view events".to_owned(),
+        "insert into event_log select * from event_log".to_owned(),
+        "update event_log set org_id = 'x'".to_owned(),
+        "delete from event_log".to_owned(),
+        "truncate table event_log".to_owned(),
+        format!("copy (select 1) to '{target}'"),
+        format!("copy event_log to '{target}' stored as parquet"),
+        "set datafusion.execution.batch_size = 1".to_owned(),
+        "reset datafusion.execution.batch_size".to_owned(),
+        "prepare p as select 1".to_owned(),
+        "begin".to_owned(),
+        "select 1; select 2".to_owned(),
+        "select 1; drop table event_log".to_owned(),
+        format!("select * from '{outside}'"),
+        format!("select * from \"{outside}\""),
+        format!("select * from 'file://{outside}'"),
+        format!("select * from read_csv('{outside}')"),
+        format!("explain copy (select 1) to '{target}'"),
+        format!("explain analyze copy (select 1) to '{target}'"),
+        "explain analyze insert into event_log select * from event_log".to_owned(),
+        "explain analyze create table t as select 1".to_owned(),
+        String::new(),
+    ];
+    for statement in &statements {
+        check_problem(&server.sql(statement), 400, "");
+        check_problem(&server.get(&format!("/api/v1/sql?sql={}", quoted(statement))), 400, "");
+    }
+    assert_eq!(files_below(folder.path()), before);
+    let left = server.sql("select count(*) as n from event_log").json();
+    assert_eq!(left, json!({ "columns": ["n"], "rows": [{ "n": 1 }] }));
+    let tables = server
+        .sql("select count(*) as n from information_schema.tables where table_name in ('t', 'v')");
+    assert_eq!(tables.json()["rows"], json!([{ "n": 0 }]));
+}
+
+#[test]
+fn a_query_answers_in_json_or_csv_as_asked() {
+    let Fresh { server, folder: _folder, .. } = fresh();
+    let query = "select 1 as a, 'x,y' as b union all select 2, null order by a";
+    let rows = json!([{ "a": 1, "b": "x,y" }, { "a": 2 }]);
+    assert_eq!(server.sql(query).json(), json!({ "columns": ["a", "b"], "rows": rows }));
+    let url = format!("{}/api/v1/sql?sql={}", server.url, quoted(query));
+    let as_csv = get(&url, &[("accept", "text/csv")]).unwrap();
+    assert_eq!(as_csv.text, "a,b\n1,\"x,y\"\n2,\n");
+    assert_eq!(as_csv.header("content-type"), "text/csv; charset=utf-8");
+    let empty = format!("{}/api/v1/sql?sql={}", server.url, quoted("select event_id from events"));
+    assert_eq!(get(&empty, &[("accept", "text/csv")]).unwrap().text, "event_id\n");
+}
+
+#[test]
+fn the_server_is_healthy_and_its_answers_carry_security_headers() {
+    let Fresh { server, folder: _folder, .. } = fresh();
+    assert_eq!(server.get("/healthz").text, "ok\n");
+    assert_eq!(server.get("/readyz").text, "ready\n");
+    for path in ["/", "/metrics", "/api/v1/metrics", "/api/v1/nonsense", "/assets/app.js"] {
+        let answer = server.get(path);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'self'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe-eval") && !policy.contains("http"), "{path}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    }
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let arguments = ["serve", "--lake", lake.to_str().unwrap(), "--http", address];
+        let output = command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{address}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("not a loopback address"), "{told}");
+    }
+    assert!(!lake.exists());
+}
+
+#[test]
+fn a_second_writer_is_told_that_the_lake_is_taken() {
+    let Fresh { server, lake, folder: _folder } = fresh();
+    let arguments = ["serve", "--lake", lake.to_str().unwrap(), "--http", "127.0.0.1:0"];
+    let output = command(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.starts_with("error: ") && told.contains(lake.to_str().unwrap()), "{told}");
+    assert_eq!(server.get("/readyz").status, 200);
+}
