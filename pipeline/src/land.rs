@@ -30,7 +30,7 @@ use crate::source::{FileReader, InputFile, MonthPart, Parsed, Parser, Task};
 use crate::zone::Month;
 
 /// Files are landed together until their sizes reach this, so that small ones share a commit.
-const COMMIT_BYTES: u64 = 1 << 30;
+const COMMIT_BYTES: u64 = 4 << 30;
 /// A month's events are written when there are this many.
 const FLUSH_ROWS: usize = 384 * 1024;
 /// The fullest month is written when all months together hold this many.

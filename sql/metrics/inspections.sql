@@ -14,7 +14,8 @@
 select
     scope_orgs.scope_id,
     period_days.period_start,
-    count(distinct coalesce(inspections.joint_task_id, inspections.inspection_id)) as value
+    count(*) filter (where inspections.joint_task_id is null)
+    + count(distinct inspections.joint_task_id) as value
 from inspections
 inner join period_days on inspections.finished_date = period_days.day
 inner join scope_orgs

@@ -12,7 +12,7 @@
 -- type = "gauge"
 -- window = "now"
 with subjects as (
-    select
+    select distinct
         periods.period_start,
         periods.period_end,
         orgs.org_id

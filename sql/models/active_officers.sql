@@ -2,13 +2,12 @@
 -- title_en = "Officers active at $level in each period, per scope"
 -- kind = "view"
 -- grain = ["scope_id", "period_start"]
-with active_days as (
-    -- A scope's officers of one day: an officer who serves two of its units that day is one member.
+with member_days as (
     select
         scope_orgs.scope_id,
         period_days.period_start,
         officer_days.event_date,
-        set_union(officer_days.officers) as officers
+        officer_days.officers
     from officer_days
     inner join period_days on officer_days.event_date = period_days.day
     inner join scope_orgs
@@ -17,13 +16,32 @@ with active_days as (
             and period_days.day >= scope_orgs.valid_from
             and period_days.day < scope_orgs.valid_to
     where officer_days.level = case $level when 'L1' then 'L1' else 'L2' end
-    group by scope_orgs.scope_id, period_days.period_start, officer_days.event_date
+),
+
+scope_days as (
+    -- An officer who serves two units of a scope on one day has been active on one day.
+    select
+        scope_id,
+        period_start,
+        event_date,
+        set_union(officers) as officers
+    from member_days
+    where $level = 'L3'
+    group by scope_id, period_start, event_date
 )
 
+select
+    scope_id,
+    period_start,
+    set_union(officers) as officers
+from member_days
+where $level <> 'L3'
+group by scope_id, period_start
+union all
 -- L3 asks for qualifying events on at least 4 distinct days of the period.
 select
     scope_id,
     period_start,
-    set_repeated(officers, case $level when 'L3' then 4 else 1 end) as officers
-from active_days
+    set_repeated(officers, 4) as officers
+from scope_days
 group by scope_id, period_start

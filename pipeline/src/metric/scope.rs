@@ -137,7 +137,28 @@ const LAST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
 };
 
 fn members(orgs: &[Org], belongs: impl Fn(&Org) -> bool) -> Vec<(String, Period)> {
-    orgs.iter().filter(|org| belongs(org)).map(|org| (org.org_id.clone(), span(org))).collect()
+    let mut found: BTreeMap<String, Vec<Period>> = BTreeMap::new();
+    for org in orgs.iter().filter(|org| belongs(org)) {
+        found.entry(org.org_id.clone()).or_default().push(span(org));
+    }
+    flat(found)
+}
+
+/// Members with their spans united: on a day of two versions of a unit it is still one member.
+fn flat(found: BTreeMap<String, Vec<Period>>) -> Vec<(String, Period)> {
+    let mut members: Vec<(String, Period)> = Vec::new();
+    for (org_id, mut spans) in found {
+        spans.sort();
+        for span in spans {
+            match members.last_mut() {
+                Some((last_id, last)) if *last_id == org_id && span.start <= last.end => {
+                    last.end = last.end.max(span.end);
+                }
+                _ => members.push((org_id.clone(), span)),
+            }
+        }
+    }
+    members
 }
 
 fn org_ids(orgs: &[Org], belongs: impl Fn(&Org) -> bool) -> BTreeSet<String> {
@@ -194,10 +215,7 @@ fn of_org(orgs: &[Org], org_id: &str) -> Scope {
             if !found.contains_key(&org.org_id) {
                 parents.push(org.org_id.clone());
             }
-            let spans = found.entry(org.org_id.clone()).or_default();
-            if !spans.contains(&span(org)) {
-                spans.push(span(org));
-            }
+            found.entry(org.org_id.clone()).or_default().push(span(org));
         }
     }
     let newest = orgs.iter().filter(|org| org.org_id == org_id).max_by_key(|org| org.valid_from);
@@ -205,10 +223,7 @@ fn of_org(orgs: &[Org], org_id: &str) -> Scope {
         scope_id: org_id.to_owned(),
         name: newest.map_or_else(|| org_id.to_owned(), |org| org.name.clone()),
         kind: ScopeKind::Org,
-        members: found
-            .into_iter()
-            .flat_map(|(id, spans)| spans.into_iter().map(move |span| (id.clone(), span)))
-            .collect(),
+        members: flat(found),
     }
 }
 
@@ -257,7 +272,7 @@ mod tests {
     fn a_scope_names_a_unit_with_those_under_it_a_kind_an_area_or_the_tree() {
         check("longta", &[("longta", &["longta"])]);
         check("market", &[("market", &["market", "market-team"])]);
-        check("towns", &[("towns", &["longta", "daWan"])]);
+        check("towns", &[("towns", &["daWan", "longta"])]);
         check("area:北部", &[("area:北部", &["daWan"])]);
         check(
             "district",
@@ -270,7 +285,7 @@ mod tests {
         check("towns/*", &[("daWan", &["daWan"]), ("longta", &["longta"])]);
         check(
             "teams, towns,teams",
-            &[("teams", &["market-team"]), ("towns", &["longta", "daWan"])],
+            &[("teams", &["market-team"]), ("towns", &["daWan", "longta"])],
         );
     }
 

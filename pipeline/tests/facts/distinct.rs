@@ -144,7 +144,7 @@ fn oracle(view: &View, periods: &[Period], level: usize) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 10, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 8, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn officers_active_equals_count_distinct_over_raw_events(

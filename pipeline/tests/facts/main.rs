@@ -23,5 +23,3 @@ mod refresh;
 mod distinct;
 
 mod slt;
-
-mod probe;

@@ -441,7 +441,7 @@ fn any_line() -> impl Strategy<Value = Line> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 4, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 3, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn many_small_refreshes_equal_one_and_a_rebuild(
