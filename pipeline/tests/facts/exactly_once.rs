@@ -104,7 +104,7 @@ fn a_file_landed_again_says_so_and_keeps_its_rejects_once() {
     let bytes = format!("{good}\n{{broken\n{good}\n");
     let path = lake.file("events.ndjson", bytes.as_bytes());
     let copy = lake.file("copy.ndjson", bytes.as_bytes());
-    let first = lake.land_files(&native(), &[path.clone()]).unwrap().remove(0);
+    let first = lake.land_files(&native(), std::slice::from_ref(&path)).unwrap().remove(0);
     assert_eq!((first.landed, first.duplicate, first.rejected), (1, 1, 1));
     assert!(!first.landed_before);
     // Again, twice in one call, and under another name.
