@@ -1,5 +1,7 @@
 //! The exit codes and first words of the command, as scripts rely on them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in a helper")]
+
 use std::process::{Command, Output};
 
 fn lawpulse(arguments: &[&str]) -> Output {

@@ -383,6 +383,7 @@ impl Table {
     /// Writes a data file that a later [`Table::commit`] makes part of the table.
     ///
     /// The file is on disk when this returns, also after a power cut.
+    #[expect(clippy::disallowed_methods, reason = "when the file was made, which no number reads")]
     pub(crate) async fn write_file(
         &self,
         partition: Option<&str>,

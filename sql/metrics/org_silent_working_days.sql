@@ -1,6 +1,6 @@
 -- title_zh = "静默工作日数"
 -- title_en = "Silent working days"
--- definition = "截至期末，自最近一次实质业务（L2）之后经过的完整工作日数；从未有业务的自首日起算。Whole working days since the last level-2 event, up to the end of the period."
+-- definition = "截至期末，自最近一次实质业务（L2）之后经过的完整工作日数；从未有业务的单位自全库首日之后起算。Whole working days since the last level-2 event, up to the end of the period; a unit that never acted counts from the day after the lake's first."
 -- source = "defined here (DOMAIN: unit_silent, 5 working days); calendar: State Council holiday notices"
 -- unit = "days"
 -- kind = "gauge"
