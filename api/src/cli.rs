@@ -20,6 +20,8 @@ use pipeline::query::Reader;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, metric, reference, refresh, simulate, source, zone};
 
+use tracing_subscriber::EnvFilter;
+
 use crate::clock::Clock;
 use crate::output::{self, Format};
 use crate::server::{self, Options as ServerOptions};
@@ -204,13 +206,7 @@ pub fn run() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("LAWPULSE_LOG").unwrap_or_else(|_| {
-                tracing_subscriber::EnvFilter::new(
-                    "warn,lawpulse=info,buoyant_kernel=off,delta_kernel=off",
-                )
-            }),
-        )
+        .with_env_filter(log_filter())
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -220,6 +216,16 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+/// What is logged: `LAWPULSE_LOG`, or else warnings and what lawpulse says itself.
+///
+/// The Delta kernel logs an error for each table that does not exist yet, which is how it is asked.
+fn log_filter() -> EnvFilter {
+    const QUIET: &str = "buoyant_kernel=off,delta_kernel=off";
+    EnvFilter::try_from_env("LAWPULSE_LOG")
+        .and_then(|filter| EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(Into::into))
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,lawpulse=info,{QUIET}")))
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

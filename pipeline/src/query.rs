@@ -270,6 +270,7 @@ impl Reader {
         orgs.extend(unknown.into_iter().map(|org_id| Org {
             name: org_id.clone(),
             org_id,
+            name_en: None,
             kind: String::new(),
             area: None,
             parent_id: None,

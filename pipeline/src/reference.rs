@@ -439,6 +439,8 @@ pub struct Org {
     pub org_id: String,
     /// Its name.
     pub name: String,
+    /// Its name in English, if the register has one.
+    pub name_en: Option<String>,
     /// `town`, `department`, `team`, or empty for a unit that only a log knows.
     pub kind: String,
     /// Its area (片区), if it has one.
@@ -467,6 +469,7 @@ pub(crate) fn orgs_of(batches: &[RecordBatch]) -> Vec<Org> {
             let org_id = text("org_id", row).unwrap_or_default();
             orgs.push(Org {
                 name: text("name", row).unwrap_or_else(|| org_id.clone()),
+                name_en: text("name_en", row),
                 kind: text("kind", row).unwrap_or_default(),
                 area: text("area", row),
                 parent_id: text("parent_id", row),

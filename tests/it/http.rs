@@ -137,6 +137,10 @@ fn errors_are_problem_json_and_say_what_is_wrong() {
             "bucket",
         ),
         (format!("/api/v1/sql?sql={}", quoted("select nonsense from events")), 400, "nonsense"),
+        ("/api/v1/sql".to_owned(), 400, "sql"),
+        ("/api/v1/sql?sql=select+1&x=1".to_owned(), 400, "sql"),
+        (format!("/api/v1/metrics/%FF?{year}"), 400, "UTF-8"),
+        (format!("/api/v1/metrics/patrols?{year}&scope=,"), 400, "no scope"),
         ("/assets/nonsense.js".to_owned(), 404, "asset"),
         ("/api/v1/events".to_owned(), 405, "method"),
     ];

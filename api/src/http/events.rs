@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use pipeline::source::mapping::Mapping;
 use pipeline::source::{self, Judged};
 use serde_json::{Value, json};
@@ -22,10 +23,17 @@ use crate::sql_door::{self, Limits};
 /// Takes an NDJSON body: judged, on disk, and only then acknowledged. Refused lines are kept too.
 pub(super) async fn push(
     State(server): State<Arc<Server>>,
-    Query(query): Query<HashMap<String, String>>,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let body = body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::too_large("the body is too large; send it in parts")
+        }
+        _ => Problem::bad_request(error.body_text()),
+    })?;
     let source = query.get("source").map_or("native", String::as_str);
     let well_named = source.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
     if !well_named || source.is_empty() {

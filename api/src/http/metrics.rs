@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use chrono::NaiveDate;
 use pipeline::metric::{self, Grain, Metric, Period, Request};
@@ -48,9 +49,11 @@ fn describe(metric: &Metric) -> Value {
 
 pub(super) async fn metric(
     State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
-    Query(mut query): Query<HashMap<String, String>>,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(mut query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let metric =
         server.catalogue().get(&id).map_err(|error| Problem::not_found(error.to_string()))?;
     let from = required_date(&mut query, "from")?;

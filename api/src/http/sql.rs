@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -36,8 +36,11 @@ pub(super) async fn post(
 pub(super) async fn get(
     State(server): State<Arc<Server>>,
     headers: HeaderMap,
-    Query(statement): Query<Statement>,
+    statement: Result<Query<Statement>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(statement) = statement.map_err(|error| {
+        Problem::bad_request(format!("send ?sql=select …: {}", error.body_text()))
+    })?;
     answer(&server, &headers, &statement).await
 }
 

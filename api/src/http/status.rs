@@ -46,7 +46,12 @@ pub(super) async fn scopes(State(server): State<Arc<Server>>) -> Json<Value> {
     let scopes: Vec<_> = metric::all_scopes(view.orgs())
         .into_iter()
         .map(|scope| {
-            json!({ "scope": scope.scope_id, "name": scope.name, "kind": scope.kind.name() })
+            json!({
+                "scope": scope.scope_id,
+                "name": scope.name,
+                "name_en": scope.name_en,
+                "kind": scope.kind.name(),
+            })
         })
         .collect();
     Json(json!({ "scopes": scopes }))

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 
@@ -24,7 +25,8 @@ pub(super) async fn page() -> Html<&'static str> {
     Html(PAGE)
 }
 
-pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn asset(file: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let Path(file) = file.map_err(|error| Problem::bad_request(error.body_text()))?;
     let (kind, text) = match file.as_str() {
         "app.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "style.css" => ("text/css; charset=utf-8", STYLE),

@@ -40,6 +40,8 @@ pub struct Scope {
     pub scope_id: String,
     /// Its name for people.
     pub name: String,
+    /// Its name in English, where one is known.
+    pub name_en: Option<String>,
     /// What sort of scope it is.
     pub kind: ScopeKind,
     /// Units and the half-open spans in which they belong to the scope.
@@ -54,8 +56,15 @@ const DISTRICT: &str = "district";
 /// Resolves a request: `district`, `towns`, `departments`, `teams`, `area:NAME`, a unit's id, or all
 /// members of one at once (`towns/*`, `district/*`; `areas/*` for every area). Several are separated by commas.
 pub fn resolve(orgs: &[Org], request: &str) -> Result<Vec<Scope>> {
+    let parts = || request.split(',').map(str::trim).filter(|part| !part.is_empty());
+    if parts().next().is_none() {
+        return Err(Error::Request(
+            "no scope is given; use district, towns, departments, teams, area:NAME or a unit's id"
+                .to_owned(),
+        ));
+    }
     let mut scopes: Vec<Scope> = Vec::new();
-    for part in request.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+    for part in parts() {
         for scope in resolve_one(orgs, part)? {
             if !scopes.iter().any(|known| known.scope_id == scope.scope_id) {
                 scopes.push(scope);
@@ -169,6 +178,7 @@ fn district(orgs: &[Org]) -> Scope {
     Scope {
         scope_id: DISTRICT.to_owned(),
         name: "全区".to_owned(),
+        name_en: Some("District".to_owned()),
         kind: ScopeKind::District,
         members: whole_tree(orgs),
     }
@@ -184,9 +194,15 @@ fn of_kind(orgs: &[Org], id: &str, kind: &str, name: &str) -> Scope {
     Scope {
         scope_id: id.to_owned(),
         name: name.to_owned(),
+        name_en: Some(capitalised(id)),
         kind: ScopeKind::Kind,
         members: members(orgs, |org| org.kind == kind),
     }
+}
+
+fn capitalised(word: &str) -> String {
+    let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
 }
 
 fn areas(orgs: &[Org]) -> Vec<Scope> {
@@ -196,6 +212,7 @@ fn areas(orgs: &[Org]) -> Vec<Scope> {
         .map(|area| Scope {
             scope_id: format!("area:{area}"),
             name: area.to_owned(),
+            name_en: None,
             kind: ScopeKind::Area,
             members: members(orgs, |org| org.area.as_deref() == Some(area)),
         })
@@ -222,6 +239,7 @@ fn of_org(orgs: &[Org], org_id: &str) -> Scope {
     Scope {
         scope_id: org_id.to_owned(),
         name: newest.map_or_else(|| org_id.to_owned(), |org| org.name.clone()),
+        name_en: newest.and_then(|org| org.name_en.clone()),
         kind: ScopeKind::Org,
         members: flat(found),
     }
@@ -235,6 +253,7 @@ mod tests {
         Org {
             org_id: org_id.to_owned(),
             name: org_id.to_uppercase(),
+            name_en: None,
             kind: kind.to_owned(),
             area: area.map(str::to_owned),
             parent_id: parent.map(str::to_owned),
@@ -287,6 +306,12 @@ mod tests {
             "teams, towns,teams",
             &[("teams", &["market-team"]), ("towns", &["daWan", "longta"])],
         );
+    }
+
+    #[test]
+    fn no_scope_at_all_is_an_error_and_a_group_without_members_is_not() {
+        assert!(resolve(&orgs(), " ,").is_err());
+        assert_eq!(resolve(&[], "towns/*").unwrap(), []);
     }
 
     #[test]
