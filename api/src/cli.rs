@@ -19,7 +19,6 @@ use pipeline::metric::{Catalogue, Grain, Period, Request};
 use pipeline::query::Reader;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, metric, reference, refresh, simulate, source, zone};
-
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;

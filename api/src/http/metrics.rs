@@ -52,8 +52,8 @@ pub(super) async fn metric(
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Query(mut query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Path(id) = id?;
+    let Query(mut query) = query?;
     let metric =
         server.catalogue().get(&id).map_err(|error| Problem::not_found(error.to_string()))?;
     let from = required_date(&mut query, "from")?;

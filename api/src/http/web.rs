@@ -26,7 +26,7 @@ pub(super) async fn page() -> Html<&'static str> {
 }
 
 pub(super) async fn asset(file: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
-    let Path(file) = file.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Path(file) = file?;
     let (kind, text) = match file.as_str() {
         "app.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "style.css" => ("text/css; charset=utf-8", STYLE),
