@@ -18,6 +18,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 use hashbrown::HashMap;
+use tokio::sync::OnceCell;
 
 use crate::bitmap::OfficerNos;
 use crate::definition::Definitions;
@@ -60,9 +61,11 @@ pub async fn refresh(
     let started = Instant::now();
     number_officers(lake, lock, &mut changed).await?;
     tracing::debug!(took = ?started.elapsed(), "numbered officers");
+    let numbers = OnceCell::new();
     for model in models.iter().filter(|model| model.kind() == Kind::Rollup) {
         let started = Instant::now();
-        if let Some(refreshed) = refresh_rollup(lake, definitions, model, &mut changed).await? {
+        let refreshed = refresh_rollup(lake, definitions, model, &numbers, &mut changed).await?;
+        if let Some(refreshed) = refreshed {
             tracing::debug!(model = model.name(), took = ?started.elapsed(), "refreshed");
             done.push(refreshed);
         }
@@ -73,10 +76,14 @@ pub async fn refresh(
 /// The events that came since a version of the log, one entry a version: rollups share them.
 type ChangedSince = HashMap<u64, Option<RecordBatch>>;
 
+/// The dictionary of officers: read once in a refresh, and only when a rollup is not up to date.
+type Numbers = OnceCell<Arc<HashMap<String, i64>>>;
+
 async fn refresh_rollup(
     lake: &Lake,
     definitions: &Definitions,
     model: &Model,
+    numbers: &Numbers,
     changed: &mut ChangedSince,
 ) -> Result<Option<Refreshed>> {
     let folder = folder(lake, model);
@@ -103,7 +110,7 @@ async fn refresh_rollup(
         Some(table) => table,
         None => create_rollup(lake, definitions, model).await?,
     };
-    let context = session(lake, definitions).await?;
+    let context = session(lake, definitions, numbers).await?;
     let touched = match (reached, model.refresh_by()) {
         (Some(version), Some(by)) => touched_keys(lake, &context, version, by, changed).await?,
         _ => None,
@@ -425,7 +432,7 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
     for (name, batch) in query::shipped_tables(definitions)? {
         register(&context, &name, batch)?;
     }
-    register_officer_nos(&context, &[]);
+    register_officer_nos(&context, Arc::default());
     register_all(&context, "events", &query::log_schema(), Vec::new())?;
     let frame = context.sql(model.sql()).await.map_err(Error::query(model.name()))?;
     Ok(plain_schema(frame.schema().as_arrow()))
@@ -444,27 +451,35 @@ async fn create_rollup(lake: &Lake, definitions: &Definitions, model: &Model) ->
     .await
 }
 
-async fn session(lake: &Lake, definitions: &Definitions) -> Result<SessionContext> {
+async fn session(
+    lake: &Lake,
+    definitions: &Definitions,
+    numbers: &Numbers,
+) -> Result<SessionContext> {
     let runtime = RuntimeEnvBuilder::new().build_arc().map_err(Error::query("the runtime"))?;
     let context = query::new_context(&runtime, lake.zone());
     for (name, batch) in query::shipped_tables(definitions)? {
         register(&context, &name, batch)?;
     }
-    let (_, numbers) = officer_numbers(lake).await?;
-    register_officer_nos(&context, &numbers);
+    let dictionary = numbers.get_or_try_init(|| dictionary(lake)).await?;
+    register_officer_nos(&context, Arc::clone(dictionary));
     Ok(context)
 }
 
-fn register_officer_nos(context: &SessionContext, numbers: &[RecordBatch]) {
+fn register_officer_nos(context: &SessionContext, dictionary: Arc<HashMap<String, i64>>) {
+    context.register_udf(ScalarUDF::from(OfficerNos::new(dictionary)));
+}
+
+async fn dictionary(lake: &Lake) -> Result<Arc<HashMap<String, i64>>> {
     let mut dictionary = HashMap::new();
-    for batch in numbers {
+    for batch in officer_numbers(lake).await?.1 {
         let ids = batch.column(0).as_string::<i32>();
         let numbers = batch.column(1).as_primitive::<Int64Type>();
         for (officer_id, number) in ids.iter().zip(numbers.values()) {
             dictionary.insert(officer_id.unwrap_or_default().to_owned(), *number);
         }
     }
-    context.register_udf(ScalarUDF::from(OfficerNos::new(Arc::new(dictionary))));
+    Ok(Arc::new(dictionary))
 }
 
 fn register(context: &SessionContext, name: &str, batch: RecordBatch) -> Result<()> {
