@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int64Array, Int64Builder,
-    ListBuilder,
+    ListArray, ListBuilder,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
@@ -216,13 +216,15 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u32> {
 /// - `set_union(officers)`: aggregate, the union of sets;
 /// - `set_repeated(officers, n)`: aggregate, the members of at least `n` of the sets;
 /// - `set_count(officers)`: the number of members, 0 for NULL;
-/// - `set_intersect(a, b)`: the members of both, empty if either is NULL.
+/// - `set_intersect(a, b)`: the members of both, empty if either is NULL;
+/// - `set_numbers(officers)`: the members as a list of numbers in ascending order, empty for NULL.
 pub fn register(context: &SessionContext) {
     for kind in [SetAggregate::Of, SetAggregate::Union, SetAggregate::Repeated] {
         context.register_udaf(AggregateUDF::from(SetFunction::new(kind)));
     }
-    context.register_udf(ScalarUDF::from(SetScalar::new(ScalarKind::Count)));
-    context.register_udf(ScalarUDF::from(SetScalar::new(ScalarKind::Intersect)));
+    for kind in [ScalarKind::Count, ScalarKind::Intersect, ScalarKind::Numbers] {
+        context.register_udf(ScalarUDF::from(SetScalar::new(kind)));
+    }
 }
 
 fn numbers_type() -> DataType {
@@ -615,6 +617,7 @@ impl Accumulator for SetAccumulator {
 enum ScalarKind {
     Count,
     Intersect,
+    Numbers,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -626,7 +629,7 @@ struct SetScalar {
 impl SetScalar {
     fn new(kind: ScalarKind) -> Self {
         let arguments = match kind {
-            ScalarKind::Count => vec![DataType::Binary],
+            ScalarKind::Count | ScalarKind::Numbers => vec![DataType::Binary],
             ScalarKind::Intersect => vec![DataType::Binary, DataType::Binary],
         };
         Self { kind, signature: Signature::exact(arguments, Volatility::Immutable) }
@@ -638,6 +641,7 @@ impl ScalarUDFImpl for SetScalar {
         match self.kind {
             ScalarKind::Count => "set_count",
             ScalarKind::Intersect => "set_intersect",
+            ScalarKind::Numbers => "set_numbers",
         }
     }
 
@@ -649,6 +653,7 @@ impl ScalarUDFImpl for SetScalar {
         Ok(match self.kind {
             ScalarKind::Count => DataType::Int64,
             ScalarKind::Intersect => DataType::Binary,
+            ScalarKind::Numbers => numbers_type(),
         })
     }
 
@@ -659,6 +664,7 @@ impl ScalarUDFImpl for SetScalar {
             ScalarKind::Intersect => {
                 Arc::new(intersections(arrays[0].as_binary::<i32>(), arrays[1].as_binary::<i32>())?)
             }
+            ScalarKind::Numbers => Arc::new(members(arrays[0].as_binary::<i32>())?),
         };
         Ok(ColumnarValue::Array(result))
     }
@@ -674,6 +680,19 @@ fn counts(sets: &BinaryArray) -> Result<Int64Array> {
             Ok(Some(members))
         })
         .collect()
+}
+
+fn members(sets: &BinaryArray) -> Result<ListArray> {
+    let mut numbers = ListBuilder::new(Int64Builder::new());
+    for bytes in sets {
+        if let Some(bytes) = bytes {
+            for number in OfficerSet::decode(bytes)?.iter() {
+                numbers.values().append_value(i64::from(number));
+            }
+        }
+        numbers.append(true);
+    }
+    Ok(numbers.finish())
 }
 
 fn intersections(left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
