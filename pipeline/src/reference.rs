@@ -1,20 +1,29 @@
-//! Units, officers, parties, items and the calendar: versioned by `valid_from` and `valid_to`.
+//! Units, officers, parties, items and the rules that numbers follow: versioned by `valid_from` and `valid_to`.
 //!
 //! Each table is a small Delta table under `reference/`. Loading a CSV adds its rows and replaces
-//! those with the same key, so that loading a file again changes nothing.
+//! those with the same key, so that loading a file again changes nothing. Rules of law have rows
+//! that come with the definitions (`sql/reference/NAME.csv`); a lake's own row of the same key replaces one.
+
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch,
+    StringArray,
+};
+use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use chrono::NaiveDate;
 
+use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table, WriteLock};
 use crate::source::mapping::Implied;
 use crate::zone::{date_of, days_of};
+
+pub use tables::TABLES;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,81 +31,19 @@ enum Kind {
     Text,
     Date,
     Flag,
+    /// A whole number.
+    Whole,
+    /// A number that may have a fraction.
+    Number,
 }
 
-/// A reference table: its columns, the first `key` of which identify a row together with `valid_from`.
+/// A reference table: its columns, and those of them that identify a row.
 #[derive(Debug)]
 pub struct Definition {
     name: &'static str,
     key: &'static [&'static str],
     columns: &'static [(&'static str, Kind)],
 }
-
-/// The reference tables that a lake can hold.
-pub const TABLES: &[Definition] = &[
-    Definition {
-        name: "orgs",
-        key: &["org_id", "valid_from"],
-        columns: &[
-            ("org_id", Kind::Text),
-            ("name", Kind::Text),
-            ("name_en", Kind::Text),
-            ("kind", Kind::Text),
-            ("town_type", Kind::Text),
-            ("area", Kind::Text),
-            ("parent_id", Kind::Text),
-            ("domain", Kind::Text),
-            ("is_subject", Kind::Flag),
-            ("is_synthetic", Kind::Flag),
-            ("valid_from", Kind::Date),
-            ("valid_to", Kind::Date),
-        ],
-    },
-    Definition {
-        name: "officers",
-        key: &["officer_id", "org_id", "valid_from"],
-        columns: &[
-            ("officer_id", Kind::Text),
-            ("org_id", Kind::Text),
-            ("post_class", Kind::Text),
-            ("certificate_no", Kind::Text),
-            ("certificate_from", Kind::Date),
-            ("certificate_to", Kind::Date),
-            ("onboarded_on", Kind::Date),
-            ("is_synthetic", Kind::Flag),
-            ("valid_from", Kind::Date),
-            ("valid_to", Kind::Date),
-        ],
-    },
-    Definition {
-        name: "parties",
-        key: &["party_id", "valid_from"],
-        columns: &[
-            ("party_id", Kind::Text),
-            ("name", Kind::Text),
-            ("kind", Kind::Text),
-            ("credit_class", Kind::Text),
-            ("risk_tier", Kind::Text),
-            ("area", Kind::Text),
-            ("is_synthetic", Kind::Flag),
-            ("valid_from", Kind::Date),
-            ("valid_to", Kind::Date),
-        ],
-    },
-    Definition {
-        name: "items",
-        key: &["item_code", "valid_from"],
-        columns: &[
-            ("item_code", Kind::Text),
-            ("name", Kind::Text),
-            ("domain", Kind::Text),
-            ("kind", Kind::Text),
-            ("is_synthetic", Kind::Flag),
-            ("valid_from", Kind::Date),
-            ("valid_to", Kind::Date),
-        ],
-    },
-];
 
 impl Definition {
     /// The table's name.
@@ -118,6 +65,8 @@ impl Definition {
                     Kind::Text => DataType::Utf8,
                     Kind::Date => DataType::Date32,
                     Kind::Flag => DataType::Boolean,
+                    Kind::Whole => DataType::Int64,
+                    Kind::Number => DataType::Float64,
                 };
                 Field::new(*name, data_type, true)
             })
@@ -159,7 +108,7 @@ pub struct Loaded {
     pub same: usize,
 }
 
-/// Loads `orgs.csv`, `officers.csv`, `parties.csv` or `items.csv`, or every such file of a folder.
+/// Loads a file that is named for a reference table (`orgs.csv`, `officers.csv` …), or every such file of a folder.
 ///
 /// A wrong file is refused whole, naming line and column; other files of the call may have landed.
 pub async fn load(lake: &Lake, lock: &WriteLock, path: &Path) -> Result<Vec<Loaded>> {
@@ -247,14 +196,25 @@ async fn ids(lake: &Lake, definition: &Definition) -> Result<HashSet<String>> {
 }
 
 /// A reference table's rows, and the version they are of; without a table there are none, at version `None`.
-pub(crate) async fn batches(
-    lake: &Lake,
-    definition: &Definition,
-) -> Result<(Option<u64>, Vec<RecordBatch>)> {
+async fn batches(lake: &Lake, definition: &Definition) -> Result<(Option<u64>, Vec<RecordBatch>)> {
     let Some(table) = Table::open(&definition.folder(lake), definition.name).await? else {
         return Ok((None, Vec::new()));
     };
     Ok((Some(table.version()), read_all(&table).await?))
+}
+
+/// A reference table's rows: the lake's own, and those of the definitions whose key the lake does not have.
+pub(crate) async fn rows_with_shipped(
+    lake: &Lake,
+    definitions: &Definitions,
+    definition: &Definition,
+) -> Result<(Option<u64>, Vec<RecordBatch>)> {
+    let (version, own) = batches(lake, definition).await?;
+    let file = format!("reference/{}.csv", definition.name);
+    let Ok(text) = definitions.file(&file) else { return Ok((version, own)) };
+    let mut rows = parse_csv(definition, &format!("sql/{file}"), text.as_bytes())?;
+    rows.extend(stored_rows(lake, definition).await?);
+    Ok((version, vec![batch_of(definition, rows.values())?]))
 }
 
 /// Reads a whole small table without partitions.
@@ -305,6 +265,8 @@ fn cell(column: &dyn Array, kind: Kind, position: usize) -> String {
         Kind::Text => column.as_string::<i32>().value(position).to_owned(),
         Kind::Date => date_of(column.as_primitive::<Date32Type>().value(position)).to_string(),
         Kind::Flag => column.as_boolean().value(position).to_string(),
+        Kind::Whole => column.as_primitive::<Int64Type>().value(position).to_string(),
+        Kind::Number => column.as_primitive::<Float64Type>().value(position).to_string(),
     }
 }
 
@@ -351,6 +313,12 @@ fn batch_of<'r>(
                 Kind::Flag => Arc::new(
                     cells.map(|text| text.map(|text| text == "true")).collect::<BooleanArray>(),
                 ),
+                Kind::Whole => {
+                    Arc::new(cells.map(|text| text?.parse().ok()).collect::<Int64Array>())
+                }
+                Kind::Number => {
+                    Arc::new(cells.map(|text| text?.parse().ok()).collect::<Float64Array>())
+                }
             }
         })
         .collect();
@@ -358,13 +326,16 @@ fn batch_of<'r>(
 }
 
 fn read_csv(definition: &Definition, path: &Path) -> Result<Rows> {
-    let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    parse_csv(definition, &path.display().to_string(), &bytes)
+}
+
+fn parse_csv(definition: &Definition, file: &str, bytes: &[u8]) -> Result<Rows> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::Reader::from_reader(bytes);
     let header = reader
         .headers()
-        .map_err(|error| Error::definition(&file, error.to_string(), "save the file as UTF-8 CSV"))?
+        .map_err(|error| Error::definition(file, error.to_string(), "save the file as UTF-8 CSV"))?
         .clone();
     let mut places = Vec::new();
     for name in &header {
@@ -388,7 +359,7 @@ fn read_csv(definition: &Definition, path: &Path) -> Result<Rows> {
     let mut rows = Rows::new();
     for record in reader.records() {
         let record = record.map_err(|error| {
-            Error::definition(&file, error.to_string(), "correct the row; nothing was loaded")
+            Error::definition(file, error.to_string(), "correct the row; nothing was loaded")
         })?;
         let line = record.position().map_or(0, csv::Position::line);
         let mut row: Row = vec![None; definition.columns.len()];
@@ -429,6 +400,16 @@ fn read_cell(text: &str, kind: Kind) -> Result<Option<String>, &'static str> {
             "false" | "0" | "否" => Ok(Some("false".to_owned())),
             _ => Err("true or false"),
         },
+        Kind::Whole => text
+            .parse::<i64>()
+            .map(|number| Some(number.to_string()))
+            .map_err(|_| "a whole number as in 30"),
+        Kind::Number => text
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite())
+            .map(|number| Some(number.to_string()))
+            .ok_or("a number as in 0.89"),
     }
 }
 
