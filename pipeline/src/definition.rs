@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 static COMPILED_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../sql");
 
 /// The definition files by their path inside `sql/`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definitions {
     files: BTreeMap<String, String>,
 }

@@ -1,4 +1,5 @@
-//! Models: tables defined by a file in `sql/models`. A rollup is stored, a view is computed on request.
+//! Models: tables defined by a file in `sql/models`. A rollup is stored, a derived table is computed
+//! when the lake changes, a view on request.
 
 use serde::Deserialize;
 
@@ -11,6 +12,8 @@ use crate::error::Result;
 pub enum Kind {
     /// Stored in the lake and kept up to date by [`crate::refresh`].
     Rollup,
+    /// Computed from rollups and reference tables when they change, and held in memory.
+    Derived,
     /// Computed for the periods and scopes of a request.
     View,
 }
@@ -42,17 +45,28 @@ pub struct Model {
     name: String,
     header: Header,
     sql: String,
+    fingerprint: String,
 }
+
+/// The shipped tables that a rollup's query may join: when one changes, rollups are computed anew.
+const INPUTS: [&str; 2] = ["reference/event_types.csv", "reference/calendar.csv"];
 
 impl Model {
     /// Every model, in the order of their names.
     pub fn all(definitions: &Definitions) -> Result<Vec<Self>> {
+        let mut inputs = blake3::Hasher::new();
+        for input in INPUTS {
+            inputs.update(definitions.file(input)?.as_bytes());
+        }
         definitions
             .in_folder("models", "sql")
             .map(|(name, text)| {
                 let file = format!("sql/models/{name}.sql");
-                let (header, sql) = definition::split_header(&file, text)?;
-                Ok(Self { name: name.to_owned(), header, sql })
+                let (header, sql): (_, String) = definition::split_header(&file, text)?;
+                let mut hasher = inputs.clone();
+                hasher.update(sql.as_bytes());
+                let fingerprint = hasher.finalize().to_hex()[..16].to_owned();
+                Ok(Self { name: name.to_owned(), header, sql, fingerprint })
             })
             .collect()
     }
@@ -92,8 +106,8 @@ impl Model {
         &self.sql
     }
 
-    /// Changes when the query does, so that a rollup of an older query is computed anew.
-    pub fn fingerprint(&self) -> String {
-        blake3::hash(self.sql.as_bytes()).to_hex()[..16].to_owned()
+    /// Changes when the query or what it joins does, so that a rollup of an older one is computed anew.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 }

@@ -14,20 +14,16 @@ use datafusion::catalog::{
     TableProvider,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
-    Volatility,
-};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, WorkingDays};
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table};
 use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
-use crate::zone::{LocalClock, date_of, days_of, micros_to_utc};
-use crate::{bitmap, event, refresh};
+use crate::zone::{date_of, days_of, micros_to_utc};
+use crate::{bitmap, event, functions, goal, metric, refresh};
 
 /// The newest revision of every event that has not been withdrawn, over the whole log.
 ///
@@ -63,6 +59,9 @@ const REJECTS: &str = "
         reject['reason'] as reason, reject['detail'] as detail, reject['text'] as text
     from event_log where event_month = 'rejected'";
 
+/// The tables that a request brings along.
+const REQUEST_TABLES: [&str; 3] = ["periods", "period_days", "scope_orgs"];
+
 /// What the queries of one reader may use together, besides the rollups that it keeps. A query that
 /// needs more spills to disk where it can and otherwise ends with an error.
 const QUERY_MEMORY_BYTES: usize = 4 << 30;
@@ -74,6 +73,7 @@ pub struct Reader {
     definitions: Arc<Definitions>,
     models: Arc<Vec<Model>>,
     runtime: Arc<RuntimeEnv>,
+    calendar: Arc<WorkingDays>,
     kept: BTreeMap<String, Kept>,
     view: Arc<View>,
 }
@@ -90,6 +90,7 @@ struct Kept {
 pub struct View {
     zone: Tz,
     runtime: Arc<RuntimeEnv>,
+    calendar: Arc<WorkingDays>,
     tables: Vec<(String, Arc<dyn TableProvider>)>,
     request_views: Vec<(String, String)>,
     orgs: Vec<Org>,
@@ -125,9 +126,11 @@ impl Reader {
             .with_memory_limit(QUERY_MEMORY_BYTES, 1.0)
             .build_arc()
             .map_err(Error::query("the runtime"))?;
+        let calendar = working_days(&definitions)?;
         let empty = View {
             zone: lake.zone(),
             runtime: Arc::clone(&runtime),
+            calendar: Arc::clone(&calendar),
             tables: Vec::new(),
             request_views: Vec::new(),
             orgs: Vec::new(),
@@ -139,6 +142,7 @@ impl Reader {
             definitions,
             models,
             runtime,
+            calendar,
             kept: BTreeMap::new(),
             view: Arc::new(empty),
         };
@@ -158,7 +162,8 @@ impl Reader {
         let log = self.keep_log().await?;
         kept.insert("event_log".to_owned(), log);
         for definition in reference::TABLES {
-            let (version, batches) = reference::batches(&self.lake, definition).await?;
+            let (version, batches) =
+                reference::rows_with_shipped(&self.lake, &self.definitions, definition).await?;
             let schema = definition.schema();
             kept.insert(definition.name().to_owned(), self.keep(version, schema, batches)?);
         }
@@ -168,6 +173,8 @@ impl Reader {
         let numbers = refresh::officer_numbers(&self.lake).await?;
         let schema = refresh::officer_numbers_schema();
         kept.insert("officer_numbers".to_owned(), self.keep(Some(numbers.0), schema, numbers.1)?);
+        let (version, batches) = goal::change_batches(&self.lake).await?;
+        kept.insert("goal_changes".to_owned(), self.keep(version, goal::change_schema(), batches)?);
         for (name, batch) in shipped_tables(&self.definitions)? {
             let schema = batch.schema();
             kept.insert(name, self.keep(Some(0), schema, vec![batch])?);
@@ -229,27 +236,56 @@ impl Reader {
             .iter()
             .map(|(name, kept)| (name.clone(), Arc::clone(&kept.provider)))
             .collect();
-        let context = new_context(&self.runtime, self.lake.zone());
+        let context = new_context(&self.runtime, self.lake.zone(), &self.calendar);
         let revised = may_have_revisions(self.lake.events())?;
         tables.extend(register_events(&context, self.lake.events(), revised, None).await?);
         let orgs = self.all_orgs();
-        let request_views = self
-            .models
-            .iter()
-            .filter(|model| model.kind() == Kind::View)
-            .map(|model| (model.name().to_owned(), model.sql().to_owned()))
-            .collect();
+        let (request_views, plain_views) = self.views();
         let mut view = View {
             zone: self.lake.zone(),
             runtime: Arc::clone(&self.runtime),
+            calendar: Arc::clone(&self.calendar),
             tables,
             request_views,
             orgs,
             version: self.lake.events().version(),
             facts: Facts::default(),
         };
+        for model in self.models.iter().filter(|model| model.kind() == Kind::Derived) {
+            let table = view.derive(model).await?;
+            view.tables.push((model.name().to_owned(), table));
+        }
+        for model in plain_views {
+            let what = format!("sql/models/{}.sql", model.name());
+            let frame = view.session()?.sql(model.sql()).await.map_err(Error::query(what))?;
+            view.tables.push((model.name().to_owned(), frame.into_view()));
+        }
         view.facts = view.find_facts().await?;
         Ok(view)
+    }
+
+    /// The views of the models: those that need a request, and the others.
+    fn views(&self) -> (Vec<(String, String)>, Vec<&Model>) {
+        let views: Vec<&Model> =
+            self.models.iter().filter(|model| model.kind() == Kind::View).collect();
+        let mut of_request: BTreeSet<&str> = REQUEST_TABLES.into_iter().collect();
+        loop {
+            let before = of_request.len();
+            for view in &views {
+                let names_one = |name: &&str| metric::names(view.sql(), name);
+                if view.sql().contains('$') || of_request.iter().any(names_one) {
+                    of_request.insert(view.name());
+                }
+            }
+            if of_request.len() == before {
+                break;
+            }
+        }
+        let (needing, plain): (Vec<_>, Vec<_>) =
+            views.into_iter().partition(|view| of_request.contains(view.name()));
+        let needing =
+            needing.iter().map(|view| (view.name().to_owned(), view.sql().to_owned())).collect();
+        (needing, plain)
     }
 
     /// The reference's units, and those that only events know.
@@ -284,7 +320,7 @@ impl Reader {
 impl View {
     /// A fresh session: what one query registers or sets, no other sees.
     pub fn session(&self) -> Result<SessionContext> {
-        let context = new_context(&self.runtime, self.zone);
+        let context = new_context(&self.runtime, self.zone, &self.calendar);
         let schema = MemorySchemaProvider::new();
         for (name, provider) in &self.tables {
             schema
@@ -325,6 +361,19 @@ impl View {
     /// What the lake holds.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Computes a derived table from the tables that the view has so far.
+    async fn derive(&self, model: &Model) -> Result<Arc<dyn TableProvider>> {
+        let context = self.session()?;
+        let what = format!("sql/models/{}.sql", model.name());
+        let frame = context.sql(model.sql()).await.map_err(Error::query(&what))?;
+        let planned = Arc::new(frame.schema().as_arrow().clone());
+        let batches = frame.collect().await.map_err(Error::query(&what))?;
+        // The engine may run with narrower types than it planned.
+        let schema = batches.first().map_or(planned, RecordBatch::schema);
+        let table = MemTable::try_new(schema, vec![batches]).map_err(Error::query(&what))?;
+        Ok(Arc::new(table))
     }
 
     async fn find_facts(&self) -> Result<Facts> {
@@ -388,13 +437,19 @@ fn instant(column: &ArrayRef, row: usize) -> Option<DateTime<Utc>> {
 }
 
 /// A session with every function and no table.
-pub(crate) fn new_context(runtime: &Arc<RuntimeEnv>, zone: Tz) -> SessionContext {
-    let config = SessionConfig::new()
+pub(crate) fn new_context(
+    runtime: &Arc<RuntimeEnv>,
+    zone: Tz,
+    calendar: &Arc<WorkingDays>,
+) -> SessionContext {
+    let mut config = SessionConfig::new()
         .with_default_catalog_and_schema("lawpulse", "public")
         .with_information_schema(true);
+    // It would take `json_texts(…)['key']` apart and read the object again for every key.
+    config.options_mut().optimizer.enable_leaf_expression_pushdown = false;
     let mut context = SessionContext::new_with_config_rt(config, Arc::clone(runtime));
     bitmap::register(&context);
-    context.register_udf(ScalarUDF::from(LocalDate::new(zone)));
+    functions::register(&context, zone, calendar);
     // Registering functions under new names cannot fail.
     let _ = datafusion_functions_json::register_all(&mut context);
     context
@@ -438,8 +493,7 @@ pub(crate) async fn register_events(
 /// The tables that come with the definitions: `event_types` and `calendar`.
 pub(crate) fn shipped_tables(definitions: &Definitions) -> Result<Vec<(String, RecordBatch)>> {
     let event_types = event_types(definitions.file("reference/event_types.csv")?)?;
-    let file = "reference/calendar.csv";
-    let calendar = Calendar::parse(&format!("sql/{file}"), definitions.file(file)?)?;
+    let calendar = shipped_calendar(definitions)?;
     let days = calendar.days();
     let schema = Schema::new(vec![
         Field::new("day", DataType::Date32, false),
@@ -459,6 +513,16 @@ pub(crate) fn shipped_tables(definitions: &Definitions) -> Result<Vec<(String, R
     Ok(vec![("event_types".to_owned(), event_types), ("calendar".to_owned(), calendar)])
 }
 
+fn shipped_calendar(definitions: &Definitions) -> Result<Calendar> {
+    let file = "reference/calendar.csv";
+    Calendar::parse(&format!("sql/{file}"), definitions.file(file)?)
+}
+
+/// The counts of working days of the definitions' calendar.
+pub(crate) fn working_days(definitions: &Definitions) -> Result<Arc<WorkingDays>> {
+    Ok(Arc::new(WorkingDays::new(&shipped_calendar(definitions)?)))
+}
+
 fn event_types(csv_text: &str) -> Result<RecordBatch> {
     let file = "sql/reference/event_types.csv";
     let wrong = |problem: String| Error::definition(file, problem, "correct the file");
@@ -475,57 +539,15 @@ fn event_types(csv_text: &str) -> Result<RecordBatch> {
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for (name, column) in header.iter().zip(columns) {
         let texts: ArrayRef = Arc::new(StringArray::from(column));
-        let data_type = if name == "activity_level" { DataType::Int64 } else { DataType::Utf8 };
+        let data_type = match name {
+            "activity_level" => DataType::Int64,
+            "is_field_work" => DataType::Boolean,
+            _ => DataType::Utf8,
+        };
         arrays.push(cast(&texts, &data_type).map_err(Error::internal)?);
         fields.push(Field::new(name, data_type, true));
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(Error::internal)
-}
-
-/// `local_date(instant)`: the local day of the lake's zone that contains an instant.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct LocalDate {
-    zone: Tz,
-    signature: Signature,
-}
-
-impl LocalDate {
-    fn new(zone: Tz) -> Self {
-        let signature = TypeSignature::Any(1);
-        Self { zone, signature: Signature::new(signature, Volatility::Immutable) }
-    }
-}
-
-impl ScalarUDFImpl for LocalDate {
-    fn name(&self) -> &str {
-        "local_date"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> datafusion::common::Result<DataType> {
-        Ok(DataType::Date32)
-    }
-
-    fn invoke_with_args(
-        &self,
-        arguments: ScalarFunctionArgs,
-    ) -> datafusion::common::Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let instants = cast(
-            &arrays[0],
-            &DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into())),
-        )?;
-        let mut clock = LocalClock::new(self.zone);
-        let days: Date32Array = instants
-            .as_primitive::<TimestampMicrosecondType>()
-            .iter()
-            .map(|micros| micros.map(|micros| clock.local_day(micros)))
-            .collect();
-        Ok(ColumnarValue::Array(Arc::new(days)))
-    }
 }
 
 /// The columns of `event_log`, for sessions that plan without a lake.

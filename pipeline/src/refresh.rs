@@ -89,7 +89,9 @@ async fn refresh_rollup(
     let folder = folder(lake, model);
     let existing = Table::open(&folder, model.name()).await?;
     let current = match existing {
-        Some(table) if table.property(FINGERPRINT_PROPERTY)? == Some(model.fingerprint()) => {
+        Some(table)
+            if table.property(FINGERPRINT_PROPERTY)?.as_deref() == Some(model.fingerprint()) =>
+        {
             Some(table)
         }
         Some(_) => {
@@ -368,21 +370,22 @@ fn plain_schema(schema: &Schema) -> SchemaRef {
     let fields: Vec<_> = schema
         .fields()
         .iter()
-        .map(|field| {
-            let data_type = match field.data_type() {
-                DataType::Utf8View | DataType::LargeUtf8 | DataType::Dictionary(_, _) => {
-                    DataType::Utf8
-                }
-                DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
-                DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => {
-                    DataType::Int64
-                }
-                other => other.clone(),
-            };
-            Field::new(field.name(), data_type, true)
-        })
+        .map(|field| Field::new(field.name(), plain_type(field.data_type()), true))
         .collect();
     Arc::new(Schema::new(fields))
+}
+
+fn plain_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View | DataType::LargeUtf8 | DataType::Dictionary(_, _) => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        DataType::List(item) => {
+            let plain = plain_type(item.data_type());
+            DataType::List(Arc::new(Field::new(item.name(), plain, true)))
+        }
+        other => other.clone(),
+    }
 }
 
 fn folder(lake: &Lake, model: &Model) -> PathBuf {
@@ -428,7 +431,8 @@ fn with_partition(
 /// The columns that a model's query has, found without a lake.
 pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> Result<SchemaRef> {
     let runtime = RuntimeEnvBuilder::new().build_arc().map_err(Error::query("the runtime"))?;
-    let context = query::new_context(&runtime, crate::zone::DEFAULT_ZONE);
+    let calendar = query::working_days(definitions)?;
+    let context = query::new_context(&runtime, crate::zone::DEFAULT_ZONE, &calendar);
     for (name, batch) in query::shipped_tables(definitions)? {
         register(&context, &name, batch)?;
     }
@@ -440,13 +444,12 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
 
 async fn create_rollup(lake: &Lake, definitions: &Definitions, model: &Model) -> Result<Table> {
     let schema = planned_schema(definitions, model).await?;
-    let fingerprint = model.fingerprint();
     Table::open_or_create(
         &folder(lake, model),
         model.name(),
         schema,
         model.partition(),
-        &[(FINGERPRINT_PROPERTY, &fingerprint)],
+        &[(FINGERPRINT_PROPERTY, model.fingerprint())],
     )
     .await
 }
@@ -457,7 +460,8 @@ async fn session(
     numbers: &Numbers,
 ) -> Result<SessionContext> {
     let runtime = RuntimeEnvBuilder::new().build_arc().map_err(Error::query("the runtime"))?;
-    let context = query::new_context(&runtime, lake.zone());
+    let calendar = query::working_days(definitions)?;
+    let context = query::new_context(&runtime, lake.zone(), &calendar);
     for (name, batch) in query::shipped_tables(definitions)? {
         register(&context, &name, batch)?;
     }
@@ -589,7 +593,7 @@ async fn officers_of_events(
         None => None,
     };
     let runtime = RuntimeEnvBuilder::new().build_arc().map_err(Error::query("the runtime"))?;
-    let context = query::new_context(&runtime, lake.zone());
+    let context = query::new_context(&runtime, lake.zone(), &Arc::default());
     let from = match new_events {
         Some(batch) => {
             register(&context, "new_events", batch)?;

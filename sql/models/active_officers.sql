@@ -15,7 +15,10 @@ with member_days as (
             officer_days.org_id = scope_orgs.org_id
             and period_days.day >= scope_orgs.valid_from
             and period_days.day < scope_orgs.valid_to
-    where officer_days.level = case $level when 'L1' then 'L1' else 'L2' end
+    where
+        officer_days.level = case $level when 'L1' then 'L1' else 'L2' end
+        and officer_days.event_date >= $from
+        and officer_days.event_date < $to
 ),
 
 scope_days as (

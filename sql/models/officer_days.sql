@@ -4,12 +4,19 @@
 -- grain = ["event_date", "org_id", "level"]
 -- partition = "event_month"
 -- refresh_by = { model = "event_date", events = "event_date" }
+-- # L1: logged in. L2: did substantive work. FW: took part in a check or a case, which is part of L2.
 with levels as (
     select
         event_type,
         case activity_level when 1 then 'L1' else 'L2' end as level
     from event_types
     where activity_level > 0
+    union all
+    select
+        event_type,
+        'FW' as level
+    from event_types
+    where activity_level = 2 and is_field_work
 )
 
 select

@@ -1,0 +1,16 @@
+-- title_zh = "期间内立案的案件"
+-- title_en = "Cases filed in each period, per scope"
+-- kind = "view"
+-- grain = ["scope_id", "period_start", "case_id"]
+select
+    scope_orgs.scope_id,
+    period_days.period_start,
+    cases.*
+from cases
+inner join period_days on cases.filed_date = period_days.day
+inner join scope_orgs
+    on
+        cases.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
+where cases.filed_date >= $from and cases.filed_date < $to
