@@ -1,13 +1,20 @@
 //! Metrics: one SQL file defines one number, for every period, grain and scope.
 
 mod catalogue;
+mod coverage;
 mod evaluate;
+mod peers;
 mod period;
 mod scope;
+mod suppress;
 
 pub use catalogue::{
-    Catalogue, Direction, Kind, Metric, Parameter, Prometheus, PrometheusType, Window,
+    Catalogue, Direction, Group, Kind, Metric, Parameter, Prometheus, PrometheusType, Thresholds,
+    Window,
 };
-pub use evaluate::{Request, Sample, evaluate};
-pub use period::{Grain, Period, periods};
+pub use coverage::{Coverage, coverage};
+pub(crate) use evaluate::names;
+pub use evaluate::{Evidence, Request, Sample, evaluate, explain};
+pub use peers::{Peers, compare};
+pub use period::{Grain, Period, periods, trailing};
 pub use scope::{Scope, ScopeKind, all_scopes, resolve};

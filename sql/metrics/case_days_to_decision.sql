@@ -1,6 +1,8 @@
 -- title_zh = "办案天数（立案至决定）"
 -- title_en = "Days from filing to decision"
--- definition = "期间内作出决定的普通程序案件，从立案到决定的自然日数：中位数或九成分位（线性内插）。Calendar days from filing to decision of the cases decided in the period, ordinary procedure; median or 90th percentile, interpolated."
+-- group = "case"
+-- indicator = 22
+-- definition = "期间内作出决定的案件，从立案到决定的自然日数：平均数、中位数或九成分位（线性内插）；普通程序与简易程序分别计算，没有立案日期的不计。Calendar days from filing to decision of the cases decided in the period: mean, median or 90th percentile (interpolated), of the ordinary or the simple procedure; cases without a filing date are not in it."
 -- source = "行政处罚法 art. 60 (90 calendar days)"
 -- unit = "days"
 -- kind = "gauge"
@@ -8,34 +10,49 @@
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
 -- [parameters.statistic]
--- values = ["median", "p90"]
+-- values = ["median", "mean", "p90"]
 -- default = "median"
+-- [parameters.procedure]
+-- values = ["ordinary", "simple"]
+-- default = "ordinary"
 -- [prometheus]
 -- name = "case_days_to_decision"
 -- type = "gauge"
 -- window = "28d"
 with decided as (
     select
-        scope_orgs.scope_id,
-        period_days.period_start,
-        cast(cast(cases.decided_date as int) - cast(cases.filed_date as int) as double) as days
-    from cases
-    inner join period_days on cases.decided_date = period_days.day
-    inner join scope_orgs
-        on
-            cases.org_id = scope_orgs.org_id
-            and period_days.day >= scope_orgs.valid_from
-            and period_days.day < scope_orgs.valid_to
-    where cases.filed_date is not null and (cases.procedure is distinct from 'simple')
+        scope_id,
+        period_start,
+        cast(decided_date - filed_date as double) as days
+    from decided_cases
+    where
+        filed_date is not null
+        and case when procedure = 'simple' then 'simple' else 'ordinary' end = $procedure
 )
 
 select
     scope_id,
     period_start,
     case $statistic
+        when 'mean' then avg(days)
         when 'median' then percentile_cont(0.5) within group (order by days)
         else percentile_cont(0.9) within group (order by days)
     end as value,
     count(*) as denominator
 from decided
 group by scope_id, period_start
+-- rows
+select
+    scope_id,
+    period_start,
+    case_id,
+    org_id,
+    party_id,
+    procedure,
+    filed_date,
+    decided_date,
+    decided_date - filed_date as days
+from decided_cases
+where
+    filed_date is not null
+    and case when procedure = 'simple' then 'simple' else 'ordinary' end = $procedure

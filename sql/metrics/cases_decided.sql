@@ -1,5 +1,6 @@
 -- title_zh = "作出处罚决定数"
 -- title_en = "Cases decided"
+-- group = "case"
 -- definition = "期间内作出处罚决定的案件数。Penalty cases decided in the period."
 -- source = "行政处罚法; case counts are never a target (art. 74)"
 -- unit = "cases"
@@ -7,19 +8,20 @@
 -- direction = "neutral"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- rows = true
+-- additive = true
 -- [prometheus]
 -- name = "cases_decided_total"
 -- type = "counter"
 -- window = "all"
 select
-    scope_orgs.scope_id,
-    period_days.period_start,
-    count(*) as value
-from cases
-inner join period_days on cases.decided_date = period_days.day
-inner join scope_orgs
-    on
-        cases.org_id = scope_orgs.org_id
-        and period_days.day >= scope_orgs.valid_from
-        and period_days.day < scope_orgs.valid_to
-group by scope_orgs.scope_id, period_days.period_start
+    scope_id,
+    period_start,
+    case_id,
+    org_id,
+    party_id,
+    item_code,
+    procedure,
+    filed_date,
+    decided_date
+from decided_cases

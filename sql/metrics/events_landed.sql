@@ -1,5 +1,6 @@
 -- title_zh = "已归集事件数"
 -- title_en = "Events landed"
+-- group = "data"
 -- definition = "期间内发生、已归集的事件数（最新版本，已撤销的不计）。Events that happened in the period and have landed, newest revisions."
 -- source = "defined here"
 -- unit = "events"
@@ -7,6 +8,8 @@
 -- direction = "neutral"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- rows = true
+-- additive = true
 -- [prometheus]
 -- name = "events_landed_total"
 -- type = "counter"
@@ -14,7 +17,10 @@
 select
     scope_orgs.scope_id,
     period_days.period_start,
-    sum(org_days.events) as value
+    org_days.org_id,
+    org_days.event_date,
+    org_days.event_type,
+    org_days.events as value
 from org_days
 inner join period_days on org_days.event_date = period_days.day
 inner join scope_orgs
@@ -22,4 +28,3 @@ inner join scope_orgs
         org_days.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
-group by scope_orgs.scope_id, period_days.period_start

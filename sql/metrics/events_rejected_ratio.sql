@@ -1,5 +1,6 @@
 -- title_zh = "退回率"
 -- title_en = "Lines refused"
+-- group = "data"
 -- definition = "期间内（按入库日）被退回的行占全部行的比例；重复行不计。仅全区。Lines refused of all lines kept, by the local day of landing; duplicates are not kept. Whole tree only: a refused line has no sure unit."
 -- source = "defined here"
 -- unit = "ratio"
@@ -35,3 +36,19 @@ select
 from daily
 inner join period_days on daily.day = period_days.day
 group by period_days.period_start
+-- rows
+select
+    'district' as scope_id,
+    period_days.period_start,
+    rejects.source,
+    rejects.reason,
+    local_date(rejects.landed_at) as landed_on,
+    count(*) as lines
+from rejects
+inner join period_days on local_date(rejects.landed_at) = period_days.day
+inner join (select distinct scope_id from scope_orgs) as asked on asked.scope_id = 'district'
+group by
+    period_days.period_start,
+    rejects.source,
+    rejects.reason,
+    local_date(rejects.landed_at)

@@ -1,26 +1,25 @@
 -- title_zh = "综合查一次次数"
 -- title_en = "Joint inspections"
--- definition = "期间内完成的综合查一次（同一联合任务下多单位联合检查）次数。Joint tasks with at least one finished inspection in the period."
+-- group = "inspection"
+-- definition = "期间内开展的综合查一次次数：同一联合任务下有两个以上单位对同一对象完成检查的，计一次；一个任务检查几户也只计一次。Joint tasks with a finished inspection in the period under which two or more units inspected the same party; a task counts once however many parties it visits."
 -- source = "2024 report (over 20 runs); counting rule defined here"
--- unit = "visits"
+-- unit = "runs"
 -- kind = "count"
 -- direction = "up"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- rows = true
 -- [prometheus]
 -- name = "joint_inspections_total"
 -- type = "counter"
 -- window = "all"
 select
-    scope_orgs.scope_id,
-    period_days.period_start,
-    count(distinct inspections.joint_task_id) as value
-from inspections
-inner join period_days on inspections.finished_date = period_days.day
-inner join scope_orgs
-    on
-        inspections.org_id = scope_orgs.org_id
-        and period_days.day >= scope_orgs.valid_from
-        and period_days.day < scope_orgs.valid_to
-where inspections.joint_task_id is not null
-group by scope_orgs.scope_id, period_days.period_start
+    scope_id,
+    period_start,
+    joint_task_id,
+    max(orgs) as orgs,
+    count(*) as visited_parties,
+    max(finished_date) as finished_date
+from visits
+where joint_task_id is not null and orgs >= 2
+group by scope_id, period_start, joint_task_id

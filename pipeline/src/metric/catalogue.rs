@@ -82,9 +82,25 @@ pub enum Window {
     /// Today, for states.
     #[serde(rename = "now")]
     Now,
+    /// The calendar year up to today.
+    #[serde(rename = "year")]
+    Year,
     /// The metric is not shown.
     #[serde(rename = "none")]
     None,
+}
+
+impl Window {
+    /// The name in headers and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trailing28Days => "28d",
+            Self::All => "all",
+            Self::Now => "now",
+            Self::Year => "year",
+            Self::None => "none",
+        }
+    }
 }
 
 /// The type in the exposition.
@@ -110,11 +126,60 @@ pub struct Prometheus {
     pub window: Window,
 }
 
+/// What a metric is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// Use of the platform by officers and units.
+    Usage,
+    /// Inspections and patrols.
+    Inspection,
+    /// Penalty cases.
+    Case,
+    /// What the law demands of every act.
+    Compliance,
+    /// The supervision of enforcement.
+    Supervision,
+    /// Units, items and their transfer.
+    Reform,
+    /// The data itself.
+    Data,
+}
+
+impl Group {
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Inspection => "inspection",
+            Self::Case => "case",
+            Self::Compliance => "compliance",
+            Self::Supervision => "supervision",
+            Self::Reform => "reform",
+            Self::Data => "data",
+        }
+    }
+}
+
+/// Values at which a metric deserves attention, and who says so.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// From here on a warning.
+    pub warn: Option<f64>,
+    /// From here on more than that.
+    pub fail: Option<f64>,
+    /// Where the values come from.
+    pub source: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     title_zh: String,
     title_en: String,
+    group: Group,
+    indicator: Option<u8>,
     definition: String,
     source: String,
     unit: String,
@@ -122,9 +187,12 @@ struct Header {
     direction: Direction,
     grains: Vec<Grain>,
     rankable: bool,
-    suppress_below: Option<u64>,
     #[serde(default)]
-    uses: Vec<String>,
+    rows: bool,
+    #[serde(default)]
+    additive: bool,
+    suppress_below: Option<u64>,
+    thresholds: Option<Thresholds>,
     #[serde(default)]
     parameters: BTreeMap<String, Parameter>,
     prometheus: Prometheus,
@@ -136,7 +204,11 @@ pub struct Metric {
     id: String,
     header: Header,
     sql: String,
+    rows_sql: Option<String>,
 }
+
+/// The line that separates the query of the numbers from that of the rows behind them.
+const ROWS_MARK: &str = "\n-- rows\n";
 
 impl Metric {
     /// The id: the name of its file.
@@ -184,6 +256,20 @@ impl Metric {
         &self.header.grains
     }
 
+    /// Refuses a grain that it may not be asked for.
+    pub fn check_grain(&self, grain: Grain) -> Result<()> {
+        if self.header.grains.contains(&grain) {
+            return Ok(());
+        }
+        let grains: Vec<_> = self.header.grains.iter().map(|grain| grain.name()).collect();
+        Err(Error::Request(format!(
+            "metric `{}` has no grain `{}`; use {}",
+            self.id,
+            grain.name(),
+            grains.join(", ")
+        )))
+    }
+
     /// Whether units may be ordered by it.
     pub fn is_rankable(&self) -> bool {
         self.header.rankable
@@ -194,9 +280,34 @@ impl Metric {
         self.header.suppress_below
     }
 
-    /// The views that the query reads.
-    pub(crate) fn uses(&self) -> &[String] {
-        &self.header.uses
+    /// What it is about.
+    pub fn group(&self) -> Group {
+        self.header.group
+    }
+
+    /// The number of the indicator in the field's list of 56, if it is one of them.
+    pub fn indicator(&self) -> Option<u8> {
+        self.header.indicator
+    }
+
+    /// Whether the query returns one row for each counted thing, to be summed.
+    pub fn counts_rows(&self) -> bool {
+        self.header.rows
+    }
+
+    /// Whether the district's number is the sum of its units'.
+    pub fn is_additive(&self) -> bool {
+        self.header.additive
+    }
+
+    /// Values at which it deserves attention.
+    pub fn thresholds(&self) -> Option<&Thresholds> {
+        self.header.thresholds.as_ref()
+    }
+
+    /// The query of the rows behind a number, if there is one.
+    pub fn rows_sql(&self) -> Option<&str> {
+        if self.header.rows { Some(&self.sql) } else { self.rows_sql.as_deref() }
     }
 
     /// The parameters by name.
@@ -244,6 +355,10 @@ impl Metric {
     fn parse(id: &str, text: &str) -> Result<Self> {
         let file = format!("sql/metrics/{id}.sql");
         let (header, sql): (Header, String) = definition::split_header(&file, text)?;
+        let (sql, rows_sql) = match sql.split_once(ROWS_MARK) {
+            Some((sql, rows_sql)) => (format!("{sql}\n"), Some(rows_sql.to_owned())),
+            None => (sql, None),
+        };
         let wrong = |problem: &str, remedy: &str| Err(Error::definition(&file, problem, remedy));
         let guarded = matches!(header.direction, Direction::Neutral | Direction::Guardrail);
         if header.rankable && guarded {
@@ -265,7 +380,10 @@ impl Metric {
                 return wrong("a parameter's default is not one of its values", "correct it");
             }
         }
-        Ok(Self { id: id.to_owned(), header, sql })
+        if header.rows && rows_sql.is_some() {
+            return wrong("rows = true and a query after `-- rows`", "keep one of the two");
+        }
+        Ok(Self { id: id.to_owned(), header, sql, rows_sql })
     }
 }
 
@@ -316,13 +434,21 @@ mod tests {
     #[test]
     fn every_shipped_metric_has_a_complete_header() {
         let catalogue = Catalogue::load(&Definitions::load(None).unwrap()).unwrap();
-        assert!(catalogue.iter().count() >= 16);
+        assert!(catalogue.iter().count() >= 100);
         for metric in catalogue.iter() {
             let texts =
                 [metric.title_zh(), metric.title_en(), metric.definition(), metric.source()];
             assert!(texts.iter().all(|text| !text.is_empty()), "{}", metric.id());
             assert!(!metric.grains().is_empty(), "{}", metric.id());
         }
+    }
+
+    #[test]
+    fn every_indicator_of_the_field_has_a_metric() {
+        let catalogue = Catalogue::load(&Definitions::load(None).unwrap()).unwrap();
+        let indicators: std::collections::BTreeSet<u8> =
+            catalogue.iter().filter_map(Metric::indicator).collect();
+        assert!(indicators.into_iter().eq(1..=56));
     }
 
     #[test]

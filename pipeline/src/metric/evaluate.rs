@@ -15,7 +15,9 @@ use hashbrown::HashMap;
 use crate::error::{Error, Result};
 use crate::metric::catalogue::{Kind, Metric};
 use crate::metric::period::Period;
-use crate::metric::scope::Scope;
+use crate::metric::scope::{Scope, all_scopes};
+use crate::metric::suppress;
+use crate::pseudonym::Identities;
 use crate::query::View;
 use crate::zone::days_of;
 
@@ -46,26 +48,40 @@ pub struct Sample {
     pub denominator: Option<f64>,
     /// The value.
     pub value: Option<f64>,
+    /// Whether the numbers are there and not told, because they are about too few persons, or would
+    /// tell such a number by subtraction.
+    pub is_withheld: bool,
 }
 
 /// Computes a metric: one sample for each scope and bucket, scopes in the order of the request.
+///
+/// A number about too few persons is withheld, and so are the numbers that it could be reckoned from.
 pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Result<Vec<Sample>> {
-    let parameters = metric.parameter_values(request.parameters)?;
-    let context = view.session()?;
-    register_request(&context, request)?;
-    let mut values: BTreeMap<&str, ScalarValue> = parameters
-        .iter()
-        .map(|(name, value)| (name.as_str(), ScalarValue::from(value.as_str())))
-        .collect();
-    values.insert("as_of", ScalarValue::Date32(Some(days_of(request.as_of))));
-    for (name, sql) in view.request_views() {
-        if metric.uses().contains(name) {
-            let frame = planned(&context, name, sql, &values).await?;
-            context.register_table(name.as_str(), frame.into_view()).map_err(Error::query(name))?;
+    let Some(least) = metric.suppress_below() else {
+        return compute(view, metric, request).await;
+    };
+    // What is withheld must not depend on who asks for what: two answers could be subtracted.
+    let mut scopes = request.scopes.to_vec();
+    for scope in all_scopes(view.orgs()) {
+        if !scopes.iter().any(|asked| asked.scope_id == scope.scope_id) {
+            scopes.push(scope);
         }
     }
+    let mut samples =
+        compute(view, metric, &Request { scopes: &scopes, ..request.clone() }).await?;
+    suppress::withhold(&mut samples, &scopes, view.orgs(), least as f64);
+    samples.truncate(request.scopes.len() * request.periods.len());
+    Ok(samples)
+}
+
+async fn compute(view: &View, metric: &Metric, request: &Request<'_>) -> Result<Vec<Sample>> {
+    let prepared = Prepared::new(view, metric, request)?;
     let what = format!("metric `{}`", metric.id());
-    let frame = planned(&context, &what, metric.sql(), &values).await?;
+    let frame = if metric.counts_rows() {
+        prepared.sum_rows(metric).await?
+    } else {
+        prepared.plan(&what, metric.sql()).await?
+    };
     let batches = frame.collect().await.map_err(Error::query(what))?;
     let found = read(metric, &batches)?;
     let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());
@@ -78,18 +94,182 @@ pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Re
     Ok(samples)
 }
 
+/// The rows behind numbers of a metric.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The first rows, by scope and period; persons and parties by what `identities` made of them.
+    pub rows: RecordBatch,
+    /// How many rows there are.
+    pub total: u64,
+}
+
+/// Finds the rows behind the numbers of a request, at most `limit` of them; `None` for a metric that
+/// has none to show. Rows behind a withheld number are withheld.
+pub async fn explain(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    identities: &Identities,
+    limit: usize,
+) -> Result<Option<Evidence>> {
+    let Some(sql) = metric.rows_sql() else { return Ok(None) };
+    let mut request = request.clone();
+    let samples = evaluate(view, metric, &request).await?;
+    let shown: Vec<Scope> = request
+        .scopes
+        .iter()
+        .zip(samples.chunks(request.periods.len().max(1)))
+        .filter(|(_, samples)| samples.iter().all(|sample| !sample.is_withheld))
+        .map(|(scope, _)| scope.clone())
+        .collect();
+    request.scopes = &shown;
+    let prepared = Prepared::new(view, metric, &request)?;
+    let what = format!("the rows of metric `{}`", metric.id());
+    let frame = prepared.plan(&what, sql).await?;
+    let columns: Vec<String> = frame
+        .schema()
+        .fields()
+        .iter()
+        .filter(|field| !matches!(field.data_type(), DataType::Binary | DataType::BinaryView))
+        .map(|field| format!("\"{}\"", field.name()))
+        .collect();
+    prepared.register("evidence", frame)?;
+    let count = prepared.collect(&what, "select count(*) from evidence").await?;
+    let total = count.first().map_or(0, |batch| {
+        batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0).unsigned_abs()
+    });
+    let select = format!(
+        "select {} from evidence order by {} limit {limit}",
+        columns.join(", "),
+        columns.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
+    );
+    let frame = prepared.plan(&what, &select).await?;
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    let batches = frame.collect().await.map_err(Error::query(&what))?;
+    let rows = arrow::compute::concat_batches(&schema, &batches).map_err(Error::internal)?;
+    Ok(Some(Evidence { rows: identities.of_rows(&rows)?, total }))
+}
+
+/// A session that holds what a request is about.
+pub(super) struct Prepared<'v> {
+    view: &'v View,
+    context: SessionContext,
+    values: BTreeMap<String, ScalarValue>,
+}
+
+impl<'v> Prepared<'v> {
+    fn new(view: &'v View, metric: &Metric, request: &Request<'_>) -> Result<Self> {
+        let mut prepared = Self::for_request(view, request)?;
+        for (name, value) in metric.parameter_values(request.parameters)? {
+            prepared.values.insert(name, ScalarValue::from(value.as_str()));
+        }
+        Ok(prepared)
+    }
+
+    /// Prepares what does not depend on a metric.
+    pub(super) fn for_request(view: &'v View, request: &Request<'_>) -> Result<Self> {
+        let context = view.session()?;
+        register_request(&context, request)?;
+        let mut values = BTreeMap::new();
+        let date = |day: Option<NaiveDate>| ScalarValue::Date32(day.map(days_of));
+        let first = request.periods.iter().map(|period| period.start).min();
+        let end = request.periods.iter().map(|period| period.end).max();
+        values.insert("as_of".to_owned(), date(Some(request.as_of)));
+        values.insert("from".to_owned(), date(first));
+        values.insert("to".to_owned(), date(end));
+        Ok(Self { view, context, values })
+    }
+
+    /// Plans a query, with the views that it names.
+    async fn plan(&self, what: &str, sql: &str) -> Result<DataFrame> {
+        for (name, view_sql) in needed_views(self.view.request_views(), sql) {
+            if !self.context.table_exist(name).map_err(Error::query(name))? {
+                let frame = planned(&self.context, name, view_sql, &self.values).await?;
+                self.register(name, frame)?;
+            }
+        }
+        planned(&self.context, what, sql, &self.values).await
+    }
+
+    fn register(&self, name: &str, frame: DataFrame) -> Result<()> {
+        self.context.register_table(name, frame.into_view()).map_err(Error::query(name))?;
+        Ok(())
+    }
+
+    /// Runs a query to its end.
+    pub(super) async fn collect(&self, what: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+        let frame = self.plan(what, sql).await?;
+        frame.collect().await.map_err(Error::query(what))
+    }
+
+    /// Sums a query that returns one row for each counted thing.
+    async fn sum_rows(&self, metric: &Metric) -> Result<DataFrame> {
+        let what = format!("metric `{}`", metric.id());
+        let frame = self.plan(&what, metric.sql()).await?;
+        let sum = |column: &str| {
+            let field = frame.schema().field_with_unqualified_name(column).ok()?;
+            let number = if field.data_type().is_floating() { "double" } else { "bigint" };
+            Some(format!("coalesce(sum(cast({column} as {number})), 0)"))
+        };
+        let columns = match metric.kind() {
+            Kind::Ratio => {
+                let numerator = sum("numerator").ok_or_else(|| missing(metric, "numerator"))?;
+                let denominator = sum("denominator").unwrap_or_else(|| "count(*)".to_owned());
+                format!("{numerator} as numerator, {denominator} as denominator")
+            }
+            Kind::Count | Kind::Gauge => {
+                let value = sum("value").unwrap_or_else(|| "count(*)".to_owned());
+                let denominator = sum("denominator").unwrap_or_else(|| "null".to_owned());
+                format!("{value} as value, {denominator} as denominator")
+            }
+        };
+        self.register("counted_rows", frame)?;
+        let sql = format!(
+            "select scope_id, period_start, {columns} from counted_rows group by scope_id, period_start"
+        );
+        planned(&self.context, &what, &sql, &self.values).await
+    }
+}
+
+/// The views that a query names, and those that they name, in an order in which they can be planned.
+fn needed_views<'v>(views: &'v [(String, String)], sql: &str) -> Vec<(&'v str, &'v str)> {
+    let mut needed: Vec<(&str, &str)> = Vec::new();
+    for (name, view_sql) in views.iter().filter(|(name, _)| names(sql, name)) {
+        for inner in needed_views(views, view_sql) {
+            if !needed.contains(&inner) {
+                needed.push(inner);
+            }
+        }
+        if !needed.iter().any(|(known, _)| known == name) {
+            needed.push((name, view_sql));
+        }
+    }
+    needed
+}
+
+/// Whether a query has a word.
+pub(crate) fn names(sql: &str, word: &str) -> bool {
+    let is_part = |letter: Option<char>| {
+        letter.is_some_and(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    sql.match_indices(word).any(|(place, _)| {
+        !is_part(sql[..place].chars().next_back())
+            && !is_part(sql[place + word.len()..].chars().next())
+    })
+}
+
 /// Plans a query with those of the values that it reads as `$name`.
 async fn planned(
     context: &SessionContext,
     what: &str,
     sql: &str,
-    values: &BTreeMap<&str, ScalarValue>,
+    values: &BTreeMap<String, ScalarValue>,
 ) -> Result<DataFrame> {
     let frame = context.sql(sql).await.map_err(Error::query(what))?;
     let read: Vec<_> = values
         .iter()
-        .filter(|(name, _)| sql.contains(&format!("${name}")))
-        .map(|(name, value)| (*name, value.clone()))
+        .filter(|(name, _)| names(sql, &format!("${name}")))
+        .map(|(name, value)| (name.as_str(), value.clone()))
         .collect();
     if read.is_empty() {
         return Ok(frame);
@@ -109,19 +289,21 @@ fn sample(metric: &Metric, scope: &Scope, period: Period, found: Numbers) -> Sam
     let value = match metric.kind() {
         Kind::Count => Some(value.unwrap_or(0.0)),
         Kind::Gauge => value,
-        Kind::Ratio => {
-            let few = metric.suppress_below().is_some_and(|least| {
-                denominator.is_some_and(|denominator| denominator < least as f64)
-            });
-            match (numerator, denominator) {
-                (Some(numerator), Some(denominator)) if denominator > 0.0 && !few => {
-                    Some(numerator / denominator)
-                }
-                _ => None,
+        Kind::Ratio => match (numerator, denominator) {
+            (Some(numerator), Some(denominator)) if denominator > 0.0 => {
+                Some(numerator / denominator)
             }
-        }
+            _ => None,
+        },
     };
-    Sample { scope_id: scope.scope_id.clone(), period, numerator, denominator, value }
+    Sample {
+        scope_id: scope.scope_id.clone(),
+        period,
+        numerator,
+        denominator,
+        value,
+        is_withheld: false,
+    }
 }
 
 /// Registers `periods`, `period_days` and `scope_orgs`, which every metric's query joins.
@@ -178,26 +360,28 @@ fn register(context: &SessionContext, name: &str, columns: &[(&str, ArrayRef)]) 
     Ok(())
 }
 
+fn missing(metric: &Metric, column: &str) -> Error {
+    Error::definition(
+        format!("sql/metrics/{}.sql", metric.id()),
+        format!("the query returns no column `{column}`"),
+        "a ratio returns numerator and denominator, the others value, all with scope_id and period_start",
+    )
+}
+
 /// The numbers of a scope (by id) and a bucket (by its first day, in days since 1970).
 type Found = HashMap<(String, i32), Numbers>;
 
 fn read(metric: &Metric, batches: &[RecordBatch]) -> Result<Found> {
     let mut found = Found::new();
     for batch in batches {
-        let missing = |name: &str| {
-            Error::definition(
-                format!("sql/metrics/{}.sql", metric.id()),
-                format!("the query returns no column `{name}`"),
-                "a ratio returns numerator and denominator, the others value, all with scope_id and period_start",
-            )
-        };
         let column = |name: &str, data_type: &DataType| {
             let column = batch.column_by_name(name)?;
             cast(column, data_type).ok()
         };
-        let scope_ids = column("scope_id", &DataType::Utf8).ok_or_else(|| missing("scope_id"))?;
-        let starts =
-            column("period_start", &DataType::Date32).ok_or_else(|| missing("period_start"))?;
+        let scope_ids =
+            column("scope_id", &DataType::Utf8).ok_or_else(|| missing(metric, "scope_id"))?;
+        let starts = column("period_start", &DataType::Date32)
+            .ok_or_else(|| missing(metric, "period_start"))?;
         let number = |name: &str| column(name, &DataType::Float64);
         let (numerators, denominators, values) =
             (number("numerator"), number("denominator"), number("value"));
@@ -207,7 +391,7 @@ fn read(metric: &Metric, batches: &[RecordBatch]) -> Result<Found> {
         };
         for (name, column) in needed {
             if column.is_none() {
-                return Err(missing(name));
+                return Err(missing(metric, name));
             }
         }
         let at = |column: &Option<ArrayRef>, row: usize| {

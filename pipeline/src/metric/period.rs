@@ -89,6 +89,17 @@ pub fn periods(whole: Period, grain: Grain) -> Vec<Period> {
     buckets
 }
 
+/// Makes each bucket a trailing window: the `days` local days that end with the bucket's last day.
+pub fn trailing(buckets: &[Period], days: u32) -> Vec<Period> {
+    buckets
+        .iter()
+        .map(|bucket| Period {
+            start: bucket.end.checked_sub_days(Days::new(days.into())).unwrap_or(bucket.start),
+            end: bucket.end,
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -125,6 +136,16 @@ mod tests {
         check("2024-12-30", "2025-01-08", Grain::Week, &["2024-12-30", "2025-01-06"]);
         check("2024-01-01", "2026-01-01", Grain::Year, &["2024-01-01", "2025-01-01"]);
         check("2024-01-01", "2026-01-01", Grain::All, &["2024-01-01"]);
+    }
+
+    #[test]
+    fn a_trailing_window_ends_where_its_bucket_does() {
+        let whole = Period { start: day("2024-03-01"), end: day("2024-03-03") };
+        let windows = trailing(&periods(whole, Grain::Day), 30);
+        let spans: Vec<_> =
+            windows.iter().map(|it| (it.start.to_string(), it.end.to_string())).collect();
+        let span = |start: &str, end: &str| (start.to_owned(), end.to_owned());
+        assert_eq!(spans, [span("2024-02-01", "2024-03-02"), span("2024-02-02", "2024-03-03")]);
     }
 
     proptest! {

@@ -222,17 +222,24 @@ fn areas(orgs: &[Org]) -> Vec<Scope> {
 fn of_org(orgs: &[Org], org_id: &str) -> Scope {
     let mut found: BTreeMap<String, Vec<Period>> = BTreeMap::new();
     // The unit itself is always in its own scope; units under it while they are under it.
-    found.insert(org_id.to_owned(), vec![Period { start: FIRST_DAY, end: LAST_DAY }]);
-    let mut parents = vec![org_id.to_owned()];
-    while let Some(parent) = parents.pop() {
+    let always = Period { start: FIRST_DAY, end: LAST_DAY };
+    let mut above = vec![(org_id.to_owned(), always)];
+    while let Some((parent, while_above)) = above.pop() {
+        let spans = found.entry(parent.clone()).or_default();
+        // A circle of parents comes back to a span that is known.
+        if spans.contains(&while_above) {
+            continue;
+        }
+        spans.push(while_above);
         for org in orgs.iter().filter(|org| org.parent_id.as_deref() == Some(parent.as_str())) {
-            if org.org_id == org_id {
-                continue;
+            let own = span(org);
+            let under = Period {
+                start: own.start.max(while_above.start),
+                end: own.end.min(while_above.end),
+            };
+            if under.start < under.end {
+                above.push((org.org_id.clone(), under));
             }
-            if !found.contains_key(&org.org_id) {
-                parents.push(org.org_id.clone());
-            }
-            found.entry(org.org_id.clone()).or_default().push(span(org));
         }
     }
     let newest = orgs.iter().filter(|org| org.org_id == org_id).max_by_key(|org| org.valid_from);
@@ -306,6 +313,46 @@ mod tests {
             "teams, towns,teams",
             &[("teams", &["market-team"]), ("towns", &["daWan", "longta"])],
         );
+    }
+
+    #[test]
+    fn a_unit_that_changes_its_parent_is_under_each_on_its_own_days() {
+        let day = |text: &str| Some(text.parse::<NaiveDate>().unwrap());
+        let change = "2025-11-06";
+        let until = |parent: &str| Org {
+            valid_to: day(change),
+            ..org("dawan", "town", None, Some(parent))
+        };
+        let from = |parent: &str| Org {
+            valid_from: day(change),
+            ..org("dawan", "town", None, Some(parent))
+        };
+        let team = org("dawan-team", "team", None, Some("dawan"));
+        let orgs = [
+            org("yubei", "district", None, None),
+            org("beibei", "district", None, None),
+            until("yubei"),
+            from("beibei"),
+            team,
+        ];
+        let spans = |scope: &str| -> Vec<(String, String, String)> {
+            of_org(&orgs, scope)
+                .members
+                .into_iter()
+                .filter(|(org_id, _)| org_id != scope)
+                .map(|(org_id, span)| (org_id, span.start.to_string(), span.end.to_string()))
+                .collect()
+        };
+        let before = |id: &str| (id.to_owned(), "1900-01-01".to_owned(), change.to_owned());
+        let after = |id: &str| (id.to_owned(), change.to_owned(), "9999-12-31".to_owned());
+        assert_eq!(spans("yubei"), [before("dawan"), before("dawan-team")]);
+        assert_eq!(spans("beibei"), [after("dawan"), after("dawan-team")]);
+    }
+
+    #[test]
+    fn units_that_are_each_others_parents_are_an_end_all_the_same() {
+        let orgs = [org("a", "team", None, Some("b")), org("b", "team", None, Some("a"))];
+        assert_eq!(of_org(&orgs, "a").members.len(), 2);
     }
 
     #[test]

@@ -1,0 +1,30 @@
+-- title_zh = "贯通应用数"
+-- title_en = "Applications linked"
+-- group = "data"
+-- definition = "期末已接通的业务应用数。全区计全部应用，其他范围按提供单位。Applications linked at the end of the period. The district has all of them, another scope those that its units provide."
+-- source = "2024 report (2: 执法+监督, 三级城市治理中心)"
+-- unit = "applications"
+-- kind = "count"
+-- direction = "up"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- rows = true
+-- [prometheus]
+-- name = "applications_linked"
+-- type = "gauge"
+-- window = "now"
+select distinct
+    scope_ends.scope_id,
+    scope_ends.period_start,
+    feeds.feed_id,
+    feeds.name,
+    feeds.from_org_id as org_id,
+    feeds.linked_on
+from scope_ends
+inner join feeds
+    on scope_ends.scope_id = 'district' or scope_ends.org_id = feeds.from_org_id
+where
+    feeds.kind = 'application'
+    and feeds.linked_on <= scope_ends.last_day
+    and (feeds.valid_from is null or feeds.valid_from <= scope_ends.last_day)
+    and (feeds.valid_to is null or feeds.valid_to > scope_ends.last_day)

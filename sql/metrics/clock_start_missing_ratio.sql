@@ -1,0 +1,39 @@
+-- title_zh = "时限起算日期缺失率"
+-- title_en = "Clocks without a start"
+-- group = "compliance"
+-- definition = "期间内起算，或者没有起算日期而在期间内完成的法定时限事项中，没有起算日期者所占比例；all 为约束执法单位的全部时限。缺失起算日期是质量问题，不能视为合规。Of the clocks that started in the period, or stopped in it without a start, those without a start; `all` are those that bind the units. A missing start is a failure of quality, never compliance."
+-- source = "defined here (filed_date may be empty in the national feed although 行政处罚法 art. 60 needs it)"
+-- unit = "ratio"
+-- kind = "ratio"
+-- direction = "down"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- rows = true
+-- [parameters.clock]
+-- values = ["all", "case_decision", "case_service", "case_publication", "credit_upload", "evidence_decision", "hearing_notice", "cash_hand_in", "retraction", "measure_duration", "measure_report", "court_application", "licence_decision", "licence_delivery", "licence_publication", "spot_check_publication", "complaint_handling", "opinion_reply", "hearing_request", "fine_payment", "rectification"]
+-- default = "all"
+-- [prometheus]
+-- name = "clock_start_missing_ratio"
+-- type = "gauge"
+-- window = "none"
+select
+    scope_orgs.scope_id,
+    period_days.period_start,
+    clocks.clock,
+    clocks.object_id,
+    clocks.org_id,
+    clocks.party_id,
+    clocks.start_date,
+    clocks.stop_date,
+    clocks.start_date is null as numerator
+from clocks
+inner join period_days on coalesce(clocks.start_date, clocks.stop_date) = period_days.day
+inner join scope_orgs
+    on
+        clocks.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
+where
+    (clocks.clock = $clock or ($clock = 'all' and clocks.rule <> 'party'))
+    and coalesce(clocks.start_date, clocks.stop_date) >= $from
+    and coalesce(clocks.start_date, clocks.stop_date) < $to

@@ -1,0 +1,68 @@
+-- title_zh = "临期事项数"
+-- title_en = "Clocks about to run out"
+-- group = "compliance"
+-- definition = "期末（期末在今天之后的，今天）尚未完成，且期限在当日或者其后 N 个自然日内届满的法定时限事项数；已超期的不计，见 clocks_overdue。all 为约束执法单位的全部时限。Clocks running at the end of the period (or today if that is earlier) whose limit is that day or within the next N calendar days; those past it are in clocks_overdue. `all` are the limits that bind the units."
+-- source = "law and article of each clock: clock_rules; lead times defined here"
+-- unit = "clocks"
+-- kind = "count"
+-- direction = "down"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- rows = true
+-- additive = true
+-- [parameters.clock]
+-- values = ["all", "case_decision", "case_service", "case_publication", "credit_upload", "evidence_decision", "cash_hand_in", "retraction", "measure_duration", "measure_report", "court_application", "licence_decision", "licence_delivery", "licence_publication", "spot_check_publication", "complaint_handling", "opinion_reply", "fine_payment", "rectification"]
+-- default = "all"
+-- [parameters.within]
+-- values = ["5", "10", "15", "30"]
+-- default = "10"
+-- [prometheus]
+-- name = "clocks_due"
+-- type = "gauge"
+-- window = "none"
+with last_days as (
+    select
+        period_start,
+        least(period_end - 1, $as_of) as last_day
+    from periods
+),
+
+running as (
+    select
+        last_days.period_start,
+        last_days.last_day,
+        clocks.clock,
+        clocks.object_id,
+        clocks.org_id,
+        clocks.party_id,
+        clocks.start_date,
+        clocks.due_date,
+        clocks.due_date - last_days.last_day as days_left
+    from last_days
+    inner join clocks
+        on
+            clocks.start_date <= last_days.last_day
+            and (clocks.stop_date is null or clocks.stop_date > last_days.last_day)
+    where
+        clocks.rule <> 'at_least'
+        and (clocks.clock = $clock or ($clock = 'all' and clocks.rule <> 'party'))
+        -- Leaves out early what has stopped before all of them.
+        and (clocks.stop_date is null or clocks.stop_date > least($from, $as_of))
+)
+
+select
+    scope_ends.scope_id,
+    running.period_start,
+    running.clock,
+    running.object_id,
+    running.org_id,
+    running.party_id,
+    running.start_date,
+    running.due_date,
+    running.days_left
+from running
+inner join scope_ends
+    on
+        running.period_start = scope_ends.period_start
+        and running.org_id = scope_ends.org_id
+where running.days_left between 0 and cast($within as int)

@@ -1,0 +1,98 @@
+-- title_zh = "长期未行使事项数"
+-- title_en = "Items never used"
+-- group = "reform"
+-- indicator = 41
+-- definition = "期末由范围内单位行使的执法事项中，截至期末 5 年内（记录不足 5 年的自首个事件之日起）本范围单位从未在立案或检查中用到者；其间才列入的事项不计。Enforcement items that the units of the scope hold at the end of the period and used in no case and no inspection in the five years up to then, or since the first event where the log is shorter; an item listed since then does not count."
+-- source = "clean-up of items unused for 5 years: 司法部 问题解答 on 国办发〔2024〕54号; counting rule defined here"
+-- unit = "items"
+-- kind = "count"
+-- direction = "down"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- rows = true
+-- [prometheus]
+-- name = "dead_items"
+-- type = "gauge"
+-- window = "now"
+with first_day as (
+    select min(event_date) as day
+    from org_days
+),
+
+observed as (
+    select
+        item_holdings.scope_id,
+        item_holdings.period_start,
+        item_holdings.item_code,
+        item_holdings.name,
+        item_holdings.domain,
+        item_holdings.holder_id,
+        item_holdings.last_day,
+        greatest(
+            cast(item_holdings.last_day - interval '5' year as date), first_day.day
+        ) as unused_since
+    from item_holdings
+    cross join first_day
+),
+
+first_listed as (
+    select
+        item_code,
+        min(coalesce(valid_from, date '1900-01-01')) as listed_on
+    from items
+    group by item_code
+),
+
+org_uses as (
+    select
+        org_id,
+        item_code,
+        filed_date as day
+    from cases
+    where item_code is not null and filed_date < $to
+    union
+    select
+        org_id,
+        item_code,
+        finished_date as day
+    from inspections
+    where
+        item_code is not null
+        and (kind is distinct from 'patrol')
+        and finished_date < $to
+),
+
+scope_uses as (
+    select distinct
+        scope_orgs.scope_id,
+        org_uses.item_code,
+        org_uses.day
+    from org_uses
+    inner join scope_orgs
+        on
+            org_uses.org_id = scope_orgs.org_id
+            and org_uses.day >= scope_orgs.valid_from
+            and org_uses.day < scope_orgs.valid_to
+)
+
+select
+    observed.scope_id,
+    observed.period_start,
+    observed.item_code,
+    observed.name,
+    observed.domain,
+    observed.holder_id,
+    first_listed.listed_on,
+    observed.unused_since
+from observed
+inner join first_listed
+    on
+        observed.item_code = first_listed.item_code
+        and observed.unused_since >= first_listed.listed_on
+left anti join scope_uses
+    on
+        observed.scope_id = scope_uses.scope_id
+        and observed.item_code = scope_uses.item_code
+        and observed.unused_since <= scope_uses.day
+        and observed.last_day >= scope_uses.day
+where observed.last_day >= observed.unused_since

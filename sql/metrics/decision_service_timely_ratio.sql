@@ -1,0 +1,42 @@
+-- title_zh = "法定送达率"
+-- title_en = "Decisions served in time"
+-- group = "compliance"
+-- indicator = 27
+-- definition = "期间内作出的处罚决定中，当场或者在 7 个工作日内送达者所占比例。期限未到而未送达的暂不计入，没有决定日期的计入分母而不计入分子，期限落在没有工作日历年份的不计。Of the decisions of the period, those served on the spot or within 7 working days. Those still within the limit do not count yet; one without a date of decision stays in the denominator only, and a limit in a year without a calendar is unknown and not in it."
+-- source = "行政处罚法 art. 61, 85"
+-- unit = "ratio"
+-- kind = "ratio"
+-- direction = "compliance"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = true
+-- rows = true
+-- [prometheus]
+-- name = "decision_service_timely_ratio"
+-- type = "gauge"
+-- window = "28d"
+select
+    scope_orgs.scope_id,
+    period_days.period_start,
+    clocks.object_id as case_id,
+    clocks.org_id,
+    clocks.party_id,
+    clocks.start_date as decided_date,
+    clocks.due_date,
+    clocks.stop_date as served_date,
+    clocks.is_met as numerator
+from clocks
+inner join period_days on coalesce(clocks.start_date, clocks.stop_date) = period_days.day
+inner join scope_orgs
+    on
+        clocks.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
+where
+    clocks.clock = 'case_service'
+    and coalesce(clocks.start_date, clocks.stop_date) >= $from
+    and coalesce(clocks.start_date, clocks.stop_date) < $to
+    and (
+        clocks.start_date is null
+        or (clocks.due_date is not null and clocks.stop_date is not null)
+        or clocks.due_date < $as_of
+    )

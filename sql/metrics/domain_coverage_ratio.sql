@@ -1,0 +1,28 @@
+-- title_zh = "执法领域覆盖率"
+-- title_en = "Domains reached by comprehensive enforcement"
+-- group = "reform"
+-- indicator = 40
+-- definition = "期末在册事项所涉的全部执法领域中，至少有一项由支队行使（teams），或至少有一项列入镇街清单（towns）者所占比例。仅全区。Of all domains of the items in force at the end of the period, those with at least one item that a team exercises (teams) or that is on a list of 镇 or 街道 (towns). Whole district only."
+-- source = "渝府办发〔2023〕74号 (镇街: 40 % of domains by the end of 2023, 70 % by the end of 2025)"
+-- unit = "ratio"
+-- kind = "ratio"
+-- direction = "up"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- rows = true
+-- [parameters.level]
+-- values = ["teams", "towns"]
+-- default = "teams"
+-- [prometheus]
+-- name = "domain_coverage_ratio"
+-- type = "gauge"
+-- window = "now"
+select
+    scope_id,
+    period_start,
+    domain,
+    count(*) as items,
+    bool_or(case $level when 'towns' then for_zhen or for_jiedao else is_comprehensive end) as numerator
+from item_holdings
+where scope_id = 'district' and domain is not null
+group by scope_id, period_start, domain

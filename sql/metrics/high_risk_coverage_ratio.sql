@@ -1,0 +1,109 @@
+-- title_zh = "高风险企业检查覆盖率"
+-- title_en = "Coverage of high-risk firms"
+-- group = "inspection"
+-- definition = "期末名录中风险等级为高的企业，期间内至少被检查（入户）一次者所占比例。分母为全部名录内高风险企业，不分单位；不含日常巡查。Firms whose risk tier is high in the register on the last day of the period: those inspected at least once in it. The denominator is the whole register at every scope; visits without entry and patrols do not count."
+-- source = "supervision by risk (监管精细化 of the 2025 goals); formula defined here"
+-- unit = "ratio"
+-- kind = "ratio"
+-- direction = "up"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- [prometheus]
+-- name = "high_risk_coverage_ratio"
+-- type = "gauge"
+-- window = "year"
+with firms as (
+    select distinct
+        periods.period_start,
+        parties.party_id
+    from periods
+    inner join parties
+        on
+            parties.kind = 'firm'
+            and parties.risk_tier = 'high'
+            and (parties.valid_from is null or parties.valid_from < periods.period_end)
+            and (parties.valid_to is null or parties.valid_to >= periods.period_end)
+),
+
+totals as (
+    select
+        period_start,
+        count(*) as firms
+    from firms
+    group by period_start
+),
+
+covered as (
+    select
+        visits.scope_id,
+        visits.period_start,
+        count(distinct visits.party_id) as firms
+    from visits
+    inner join firms
+        on
+            visits.party_id = firms.party_id
+            and visits.period_start = firms.period_start
+    where visits.is_entered
+    group by visits.scope_id, visits.period_start
+),
+
+scopes as (
+    select distinct scope_id
+    from scope_orgs
+)
+
+select
+    scopes.scope_id,
+    totals.period_start,
+    coalesce(covered.firms, 0) as numerator,
+    totals.firms as denominator
+from totals
+cross join scopes
+left join covered
+    on
+        scopes.scope_id = covered.scope_id
+        and totals.period_start = covered.period_start
+-- rows
+with firms as (
+    select distinct
+        periods.period_start,
+        parties.party_id
+    from periods
+    inner join parties
+        on
+            parties.kind = 'firm'
+            and parties.risk_tier = 'high'
+            and (parties.valid_from is null or parties.valid_from < periods.period_end)
+            and (parties.valid_to is null or parties.valid_to >= periods.period_end)
+),
+
+inspected as (
+    select
+        scope_id,
+        period_start,
+        party_id,
+        count(*) as visits,
+        max(finished_date) as last_visit
+    from visits
+    where is_entered
+    group by scope_id, period_start, party_id
+),
+
+scopes as (
+    select distinct scope_id
+    from scope_orgs
+)
+
+select
+    scopes.scope_id,
+    firms.period_start,
+    firms.party_id,
+    coalesce(inspected.visits, 0) as visits,
+    inspected.last_visit
+from firms
+cross join scopes
+left join inspected
+    on
+        scopes.scope_id = inspected.scope_id
+        and firms.period_start = inspected.period_start
+        and firms.party_id = inspected.party_id

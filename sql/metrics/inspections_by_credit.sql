@@ -1,0 +1,87 @@
+-- title_zh = "分信用等级检查强度"
+-- title_en = "Inspection intensity by credit class"
+-- group = "inspection"
+-- definition = "期间内对某信用等级企业完成的检查户次，除以期末名录中该等级的企业数；等级按检查当日。分母为全部名录内企业，不分单位。联合检查计一次；含未能入户的，不含日常巡查。Finished inspection visits of firms of the credit class (on the day of the visit) per firm of that class in the register on the last day of the period. The denominator is the whole register at every scope. A joint visit counts once; visits without entry are included, patrols are not."
+-- source = "supervision by credit class (监管精细化 of the 2025 goals); formula defined here"
+-- unit = "visits per firm"
+-- kind = "ratio"
+-- direction = "neutral"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- [parameters.credit_class]
+-- values = ["A", "B", "C", "D"]
+-- default = "A"
+-- [prometheus]
+-- name = "inspections_by_credit"
+-- type = "gauge"
+-- window = "year"
+with firms as (
+    select
+        periods.period_start,
+        count(distinct parties.party_id) as firms
+    from periods
+    inner join parties
+        on
+            parties.kind = 'firm'
+            and parties.credit_class = $credit_class
+            and (parties.valid_from is null or parties.valid_from < periods.period_end)
+            and (parties.valid_to is null or parties.valid_to >= periods.period_end)
+    group by periods.period_start
+),
+
+found as (
+    select
+        visits.scope_id,
+        visits.period_start,
+        count(*) as visits
+    from visits
+    where exists (
+        select 1
+        from parties
+        where
+            parties.party_id = visits.party_id
+            and parties.kind = 'firm'
+            and parties.credit_class = $credit_class
+            and (parties.valid_from is null or parties.valid_from <= visits.finished_date)
+            and (parties.valid_to is null or parties.valid_to > visits.finished_date)
+    )
+    group by visits.scope_id, visits.period_start
+),
+
+scopes as (
+    select distinct scope_id
+    from scope_orgs
+)
+
+select
+    scopes.scope_id,
+    firms.period_start,
+    coalesce(found.visits, 0) as numerator,
+    firms.firms as denominator
+from firms
+cross join scopes
+left join found
+    on
+        scopes.scope_id = found.scope_id
+        and firms.period_start = found.period_start
+-- rows
+select
+    scope_id,
+    period_start,
+    inspection_id,
+    joint_task_id,
+    org_id,
+    party_id,
+    $credit_class as credit_class,
+    finished_date
+from visits
+where exists (
+    select 1
+    from parties
+    where
+        parties.party_id = visits.party_id
+        and parties.kind = 'firm'
+        and parties.credit_class = $credit_class
+        and (parties.valid_from is null or parties.valid_from <= visits.finished_date)
+        and (parties.valid_to is null or parties.valid_to > visits.finished_date)
+)

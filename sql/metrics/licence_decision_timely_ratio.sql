@@ -1,0 +1,40 @@
+-- title_zh = "许可按期办结率"
+-- title_en = "Licences decided in time"
+-- group = "compliance"
+-- definition = "期间内受理的许可申请中，20 个工作日（联合办理的 45 个工作日）内作出决定者所占比例。期限未到而未决定的暂不计入，没有受理日期的计入分母而不计入分子，期限落在没有工作日历年份的不计。Of the licence applications accepted in the period, those decided within 20 working days, or 45 when handled jointly. Those still within the limit do not count yet; one without a date of acceptance stays in the denominator only, and a limit in a year without a calendar is unknown and not in it."
+-- source = "行政许可法 art. 42, 82"
+-- unit = "ratio"
+-- kind = "ratio"
+-- direction = "compliance"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = true
+-- rows = true
+-- [prometheus]
+-- name = "licence_decision_timely_ratio"
+-- type = "gauge"
+-- window = "year"
+select
+    scope_orgs.scope_id,
+    period_days.period_start,
+    clocks.object_id as licence_id,
+    clocks.org_id,
+    clocks.start_date as accepted_date,
+    clocks.due_date,
+    clocks.stop_date as decided_date,
+    clocks.is_met as numerator
+from clocks
+inner join period_days on coalesce(clocks.start_date, clocks.stop_date) = period_days.day
+inner join scope_orgs
+    on
+        clocks.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
+where
+    clocks.clock = 'licence_decision'
+    and coalesce(clocks.start_date, clocks.stop_date) >= $from
+    and coalesce(clocks.start_date, clocks.stop_date) < $to
+    and (
+        clocks.start_date is null
+        or (clocks.due_date is not null and clocks.stop_date is not null)
+        or clocks.due_date < $as_of
+    )

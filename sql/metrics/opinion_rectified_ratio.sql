@@ -1,0 +1,33 @@
+-- title_zh = "监督意见整改率"
+-- title_en = "Opinions rectified in time"
+-- group = "supervision"
+-- indicator = 47
+-- definition = "整改期限落在期间内（且已届满）的监督意见书中，按期办结并认可整改者所占比例；未载明期限的以发出日计入分母，不计入分子。Of the supervision opinions whose due date lies in the period and has passed, those closed with an accepted rectification by that date; one without a due date counts in the denominator on the day of issue and never in the numerator."
+-- source = "defined here; closed-loop supervision: 2024 report"
+-- unit = "ratio"
+-- kind = "ratio"
+-- direction = "up"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- rows = true
+-- additive = true
+-- [prometheus]
+-- name = "opinion_rectified_ratio"
+-- type = "gauge"
+-- window = "year"
+select
+    scope_days.scope_id,
+    scope_days.period_start,
+    opinions.opinion_id,
+    opinions.org_id,
+    opinions.issued_date,
+    opinions.due_on,
+    opinions.closed_date,
+    opinions.is_accepted,
+    coalesce(opinions.is_accepted and opinions.closed_date <= opinions.due_on, false) as numerator
+from opinions
+inner join scope_days
+    on
+        opinions.org_id = scope_days.org_id
+        and coalesce(opinions.due_on, opinions.issued_date) = scope_days.day
+where coalesce(opinions.due_on, opinions.issued_date) < $as_of

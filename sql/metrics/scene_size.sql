@@ -1,0 +1,46 @@
+-- title_zh = "监管一件事场景规模"
+-- title_en = "Size of a scene"
+-- group = "reform"
+-- indicator = 56
+-- definition = "一个“监管一件事”场景涉及的事项、部门或镇街数，按登记的现状，不论是否上线。仅全区。Items, departments or 镇街 that a scene of 监管一件事 joins, as registered now, live or not. Whole district only."
+-- source = "2024 report (夜市: 12 items, 5 departments, 22 镇街)"
+-- unit = "count"
+-- kind = "gauge"
+-- direction = "neutral"
+-- grains = ["day", "week", "month", "quarter", "year", "all"]
+-- rankable = false
+-- rows = true
+-- [parameters.scene]
+-- values = ["night-market", "parking", "road-excavation", "fumes", "spoil-transport", "campus-surroundings", "construction-noise", "lift-safety"]
+-- default = "night-market"
+-- [parameters.part]
+-- values = ["items", "departments", "towns"]
+-- default = "items"
+-- [prometheus]
+-- name = "scene_size"
+-- type = "gauge"
+-- window = "none"
+with asked as (
+    select distinct
+        scope_id,
+        period_start,
+        last_day
+    from scope_ends
+    where scope_id = 'district'
+)
+
+select
+    asked.scope_id,
+    asked.period_start,
+    scenes.scene_id,
+    scenes.name,
+    scenes.status,
+    scenes.live_on,
+    case $part
+        when 'departments' then scenes.departments
+        when 'towns' then scenes.towns
+        else scenes.items
+    end as value
+from asked
+cross join scenes
+where scenes.scene_id = $scene
