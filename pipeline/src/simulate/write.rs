@@ -267,14 +267,38 @@ impl CsvFile {
 }
 
 /// Header of `orgs.csv`.
-pub(super) const ORGS: &str = "org_id,name,name_en,kind,town_type,area,parent_id,domain,is_subject,is_synthetic,valid_from,valid_to";
+pub(super) const ORGS: &str = "org_id,name,name_en,kind,town_type,area,parent_id,domain,is_subject,subject_type,established_by,successor_id,is_synthetic,valid_from,valid_to";
 
 /// Header of `officers.csv`.
 pub(super) const OFFICERS: &str = "officer_id,org_id,post_class,certificate_no,certificate_from,certificate_to,onboarded_on,is_synthetic,valid_from,valid_to";
+
+/// Header of `leaves.csv`.
+pub(super) const LEAVES: &str = "officer_id,from_date,to_date,kind,is_synthetic";
 
 /// Header of `parties.csv`.
 pub(super) const PARTIES: &str =
     "party_id,name,kind,credit_class,risk_tier,area,is_synthetic,valid_from,valid_to";
 
 /// Header of `items.csv`.
-pub(super) const ITEMS: &str = "item_code,name,domain,kind,is_synthetic,valid_from,valid_to";
+pub(super) const ITEMS: &str = "item_code,name,domain,kind,origin,holder_id,for_zhen,for_jiedao,list_version,is_published,is_synthetic,valid_from,valid_to";
+
+/// Header of `plans.csv`.
+pub(super) const PLANS: &str =
+    "plan_id,org_id,kind,planned_inspections,approved_on,period_start,period_end,is_synthetic";
+
+/// Header of `inspection_caps.csv`.
+pub(super) const CAPS: &str =
+    "domain,risk_tier,max_per_year,source,is_synthetic,valid_from,valid_to";
+
+/// Header of `declarations.csv`.
+pub(super) const DECLARATIONS: &str = "org_id,kind,period_start,period_end,records,is_synthetic";
+
+/// Header of `scenes.csv`.
+pub(super) const SCENES: &str = "scene_id,name,status,items,departments,towns,live_on,is_synthetic";
+
+/// Header of `feeds.csv`.
+pub(super) const FEEDS: &str =
+    "feed_id,name,kind,from_org_id,cadence_days,linked_on,is_synthetic,valid_from,valid_to";
+
+/// Header of `reported.csv`.
+pub(super) const REPORTED: &str = "figure_id,report,wording,metric,parameters,scope,from_date,to_date,comparison,numerator,denominator,value,upper,decimals,reading,window_note";

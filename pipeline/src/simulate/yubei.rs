@@ -5,11 +5,28 @@
 //! fewer inspections of firms and more of them finding a problem.
 
 mod accounts;
+mod attributes;
 mod cases;
+mod decision;
+mod declarations;
 mod delivery;
+mod execution;
+mod inspections;
+mod items;
+mod leaves;
+mod measures;
+mod patrols;
 mod people;
+mod powers;
+mod procedure;
 mod reference;
+mod reported;
+mod services;
+mod sharing;
 mod supervision;
+mod tasks;
+mod training;
+mod tree;
 mod units;
 mod visits;
 mod world;
@@ -65,13 +82,21 @@ pub(super) fn simulate(
     let seed = options.seed;
     let world = World::new(seed);
     let mut acts = Vec::new();
-    visits::patrol(&world, seed, &mut acts);
-    let findings = visits::inspect(&world, seed, &mut acts);
-    let cases = cases::prosecute(&world, &findings, seed, &mut acts);
+    patrols::patrol(&world, seed, &mut acts);
+    let inspected = visits::inspect(&world, seed, &mut acts);
+    let cases = cases::prosecute(&world, &inspected.findings, seed, &mut acts);
+    measures::impose(&world, &cases, seed, &mut acts);
+    measures::contest(&world, &cases, seed, &mut acts);
+    services::license(&world, seed, &mut acts);
+    services::handle_complaints(&world, seed, &mut acts);
+    sharing::handle_scenes(&world, seed, &mut acts);
+    sharing::share(&world, seed, &mut acts);
     supervision::supervise(&world, &cases, seed, &mut acts);
+    training::train(&world, seed, &mut acts);
+    training::certify(&world, seed, &mut acts);
     accounts::log_in(&world, seed, &mut acts);
     let mut summary = delivery::deliver(options, &world, &mut acts, progress)?;
-    reference::write(options, &world, &mut summary)?;
+    reference::write(options, &world, &inspected.executed, &acts, &mut summary)?;
     Ok(summary)
 }
 

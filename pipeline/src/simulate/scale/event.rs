@@ -1,6 +1,6 @@
 //! The events of a slice of time: which they are, and what each one says.
 
-use super::platform::{ITEM_COUNT, Platform, push_officer, push_org};
+use super::platform::{ITEM_COUNT, Platform, party_kind, push_officer, push_org};
 use crate::simulate::dice::{mix, spread};
 use crate::simulate::rhythm::BusyClock;
 use crate::simulate::row::{Row, push_hex, push_number};
@@ -255,20 +255,20 @@ fn describe_inspection(platform: &Platform, org: usize, what: What, subject: u64
     // Of a hundred inspections two neighbours are one joint visit: one task, one party.
     let joint_task = (what.number % 100 < 2).then_some(what.number / 100);
     let visited = joint_task.map_or(subject, |task| mix(platform.seed ^ 0x99 ^ task));
-    push_subject(platform, visited, row);
+    let party = push_subject(platform, visited, row);
     row.channel = if spread(subject, 10) > 0 { "app" } else { "pc" };
-    if what.step == 0 {
-        row.event_type = "credential.shown";
-        row.attributes.push_str("{\"inspection_id\":\"insp-");
-        push_number(&mut row.attributes, what.number, 9);
-        row.attributes.push_str("\"}");
-        return;
-    }
     row.object_id.push_str("insp-");
     push_number(&mut row.object_id, what.number, 9);
+    if what.step == 0 {
+        row.event_type = "credential.shown";
+        return;
+    }
     let kinds = ["routine", "routine", "routine", "special", "special", "clue", "immediate"];
     row.attributes.push_str("{\"kind\":\"");
     row.attributes.push_str(kinds[spread(mix(subject ^ 0x77), 7) as usize]);
+    row.attributes.push_str("\",\"party_kind\":\"");
+    row.attributes.push_str(party_kind(party));
+    let mut has_problem = false;
     if what.step == 1 {
         row.event_type = "inspection.started";
     } else {
@@ -281,6 +281,7 @@ fn describe_inspection(platform: &Platform, org: usize, what: What, subject: u64
         };
         row.attributes.push_str("\",\"result\":\"");
         row.attributes.push_str(result);
+        has_problem = matches!(result, "ordered" | "pending");
         if let Some(task) = joint_task {
             row.attributes.push_str("\",\"joint_task_id\":\"joint-");
             push_number(&mut row.attributes, task, 7);
@@ -288,15 +289,21 @@ fn describe_inspection(platform: &Platform, org: usize, what: What, subject: u64
     }
     row.attributes.push_str("\",\"double_random\":");
     row.attributes.push_str(if spread(mix(subject ^ 0xaa), 6) == 0 { "true" } else { "false" });
+    if has_problem {
+        row.attributes.push_str(",\"problems\":");
+        push_number(&mut row.attributes, 1 + spread(mix(subject ^ 0x89), 3), 1);
+    }
     row.attributes.push('}');
 }
 
-/// Names the inspected or penalised party and the item.
-fn push_subject(platform: &Platform, subject: u64, row: &mut Row) {
+/// Names the inspected or penalised party, which it returns, and the item.
+fn push_subject(platform: &Platform, subject: u64, row: &mut Row) -> u64 {
+    let party = skewed(mix(subject ^ 0xbb), platform.parties);
     row.party_id.push_str("party-");
-    push_number(&mut row.party_id, skewed(mix(subject ^ 0xbb), platform.parties) + 1, 6);
+    push_number(&mut row.party_id, party + 1, 6);
     row.item_code.push_str("item-");
     push_number(&mut row.item_code, skewed(mix(subject ^ 0xcc), ITEM_COUNT) + 1, 4);
+    party
 }
 
 fn describe_case(platform: &Platform, org: usize, what: What, subject: u64, row: &mut Row) {
@@ -305,7 +312,7 @@ fn describe_case(platform: &Platform, org: usize, what: What, subject: u64, row:
     if step != CaseStep::Paid {
         push_team(platform, org, subject, row);
     }
-    push_subject(platform, subject, row);
+    let party = push_subject(platform, subject, row);
     row.object_id.push_str("case-");
     push_number(&mut row.object_id, what.number, 9);
     row.channel = if step == CaseStep::Paid { "import" } else { "pc" };
@@ -323,14 +330,20 @@ fn describe_case(platform: &Platform, org: usize, what: What, subject: u64, row:
             let origins = ["inspection", "inspection", "patrol", "complaint", "transfer"];
             attributes.push_str("\",\"origin\":\"");
             attributes.push_str(origins[spread(subject, 5) as usize]);
-            attributes.push_str("\"}");
+            attributes.push_str("\",\"party_kind\":\"");
+            attributes.push_str(party_kind(party));
+            attributes.push_str("\",\"documents\":2}");
         }
         CaseStep::Decided => {
             attributes.push_str("{\"penalty_types\":[\"罚款\"],\"fine_fen\":");
             push_number(attributes, fine_fen, 1);
             attributes.push_str(",\"document_no\":\"罚决");
             push_number(attributes, what.number, 9);
-            attributes.push_str("\"}");
+            // One decision in twelve of the ordinary ones is of the most expensive.
+            let is_major = fine_fen >= 2_800_000;
+            attributes.push_str("\",\"is_major\":");
+            attributes.push_str(if is_major { "true" } else { "false" });
+            attributes.push_str(",\"documents\":1}");
         }
         CaseStep::Paid => {
             attributes.push_str("{\"paid_fen\":");
@@ -338,11 +351,13 @@ fn describe_case(platform: &Platform, org: usize, what: What, subject: u64, row:
             attributes.push('}');
         }
         CaseStep::Advanced => attributes.push_str("{\"step\":\"evidence_uploaded\"}"),
-        CaseStep::Reviewed => attributes.push_str("{\"opinion\":\"agree\"}"),
-        CaseStep::Served => attributes.push_str("{\"method\":\"direct\"}"),
-        CaseStep::Closed => attributes.push_str("{\"method\":\"paid\"}"),
+        CaseStep::Reviewed => attributes.push_str("{\"opinion\":\"agree\",\"documents\":1}"),
+        CaseStep::Served => attributes.push_str("{\"method\":\"direct\",\"documents\":1}"),
+        CaseStep::Closed => attributes.push_str("{\"method\":\"paid\",\"documents\":1}"),
         CaseStep::Withdrawn => attributes.push_str("{\"reason\":\"not_established\"}"),
-        CaseStep::Investigated | CaseStep::Notified | CaseStep::Published => {}
+        CaseStep::Investigated => attributes.push_str("{\"documents\":3}"),
+        CaseStep::Notified => attributes.push_str("{\"documents\":1}"),
+        CaseStep::Published => {}
     }
 }
 

@@ -134,15 +134,15 @@ fn write_orgs(options: &Options) -> Result<CsvFile, Error> {
         let domain = org % 36 + 1;
         let values = match org % 8 {
             0..3 => format!(
-                "org-{number:04},第{number}镇街,Town {number},town,{},片区{:02},,镇街综合执法,true,true,{VALID_FROM},",
+                "org-{number:04},第{number}镇街,Town {number},town,{},片区{:02},,镇街综合执法,true,agency,,,true,{VALID_FROM},",
                 if org % 2 == 0 { "镇" } else { "街道" },
                 org / 8 % areas + 1,
             ),
             3..7 => format!(
-                "org-{number:04},第{number}部门,Department {number},department,,,,领域{domain:02},true,true,{VALID_FROM},"
+                "org-{number:04},第{number}部门,Department {number},department,,,,领域{domain:02},true,agency,,,true,{VALID_FROM},"
             ),
             _ => format!(
-                "org-{number:04},第{number}支队,Team {number},team,,,org-{org:04},领域{domain:02},false,true,{VALID_FROM},"
+                "org-{number:04},第{number}支队,Team {number},team,,,org-{org:04},领域{domain:02},false,entrusted,district,,true,{VALID_FROM},"
             ),
         };
         csv.row(&values)?;
@@ -177,8 +177,8 @@ fn write_parties(options: &Options, platform: &Platform) -> Result<CsvFile, Erro
     for party in 0..platform.parties {
         let number = party + 1;
         let hash = mix(platform.seed ^ 0x9a ^ party);
-        let (kind, name) =
-            if party % 6 == 5 { ("person", "相对人") } else { ("firm", "企业") };
+        let kind = party_kind(party);
+        let name = if kind == "person" { "相对人" } else { "企业" };
         let class = ["A", "B", "B", "C", "C", "D"][spread(hash, 6) as usize];
         let tier = ["low", "medium", "medium", "high"][spread(mix(hash), 4) as usize];
         let area = hash % areas + 1;
@@ -195,11 +195,19 @@ fn write_items(options: &Options) -> Result<CsvFile, Error> {
         let number = item + 1;
         let domain = item % 36 + 1;
         let kind = ["penalty", "penalty", "inspection"][(item % 3) as usize];
+        // Units take turns in exercising the items; every sixth is on the list of the 镇, every seventh of the 街道.
+        let holder = item % u64::from(options.orgs) + 1;
+        let (for_zhen, for_jiedao) = (item % 6 == 0, item % 7 == 0);
         csv.row(&format!(
-            "item-{number:04},事项{number:04},领域{domain:02},{kind},true,{VALID_FROM},"
+            "item-{number:04},事项{number:04},领域{domain:02},{kind},statutory,org-{holder:04},{for_zhen},{for_jiedao},1,true,true,{VALID_FROM},"
         ))?;
     }
     Ok(csv)
+}
+
+/// Returns what a party is: one in six is a person.
+pub(super) fn party_kind(party: u64) -> &'static str {
+    if party % 6 == 5 { "person" } else { "firm" }
 }
 
 /// Appends the identifier of a unit, counted from zero.

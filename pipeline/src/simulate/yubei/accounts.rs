@@ -8,10 +8,10 @@ use crate::simulate::rhythm::{
 };
 
 /// Share of an officer's working days that begin with a login; on the others the session still holds.
-const LOGIN_SHARE: f64 = 0.88;
+const LOGIN_SHARE: f64 = 0.85;
 
 /// Share of sessions that end with a logout.
-const LOGOUT_SHARE: f64 = 0.44;
+const LOGOUT_SHARE: f64 = 0.24;
 
 /// Adds logins and logouts to the other acts.
 pub(super) fn log_in(world: &World, seed: u64, acts: &mut Vec<Act>) {

@@ -145,6 +145,9 @@ fn landing_delay(world: &World, act: &Act, dice: &mut Dice) -> Moment {
     if matches!(act.event_type, "officer.login" | "officer.logout") {
         return if dice.chance(0.997) { at_once } else { dice.between(600, DAY) };
     }
+    if act.is_backfilled {
+        return dice.between(12 * DAY, 45 * DAY);
+    }
     if BACKFILLERS.contains(&world.units[act.unit].id.as_str()) && dice.chance(0.25) {
         let (year, month, _) = civil(day_of(act.at));
         let next = if month == 12 { day(year + 1, 1, 1) } else { day(year, month + 1, 1) };

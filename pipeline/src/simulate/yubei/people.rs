@@ -1,6 +1,7 @@
 //! The officers of the district: postings, certificates, accounts and habits.
 
 use super::TARGETS_2024;
+use super::leaves::{self, Leave};
 use super::units::{Kind, Unit};
 use crate::simulate::dice::Dice;
 use crate::simulate::rhythm::{DAYS_2024, Day, day};
@@ -18,6 +19,8 @@ pub(super) struct Officer {
     pub(super) revoked_on: Option<Day>,
     /// Day on which the account was bound.
     pub(super) onboarded_on: Day,
+    /// The one long leave of the officer, if any.
+    pub(super) leave: Option<Leave>,
     /// Whether the officer does any substantive work in 2024 and in 2025.
     pub(super) acts_in: [bool; 2],
     /// Share of the unit's acts, relative to the colleagues.
@@ -35,7 +38,9 @@ impl Officer {
 
     /// Says whether the account can be used on a day.
     pub(super) fn is_present(&self, day: Day) -> bool {
-        self.onboarded_on <= day && self.revoked_on.is_none_or(|revoked_on| day < revoked_on)
+        let is_away = self.leave.is_some_and(|leave| leave.covers(day));
+        let is_revoked = self.revoked_on.is_some_and(|revoked_on| revoked_on <= day);
+        self.onboarded_on <= day && !is_away && !is_revoked
     }
 
     /// Says whether the officer may take part in an act of a day.
@@ -79,6 +84,7 @@ pub(super) fn hire(units: &[Unit], seed: u64) -> Vec<Officer> {
         }
     }
     transfer(units, &mut officers, &mut dice);
+    leaves::grant(units, &mut officers, seed);
     officers
 }
 
@@ -97,6 +103,7 @@ fn on_roster(unit_index: usize, unit: &Unit, is_idle: bool, dice: &mut Dice) -> 
         certified_on,
         revoked_on: None,
         onboarded_on,
+        leave: None,
         acts_in: [!is_idle, !is_idle || dice.chance(0.6)],
         zeal: dice.lognormal(1.0, 0.95).clamp(0.03, 9.0),
         idle_logins: if is_idle && dice.chance(0.2) {

@@ -1,10 +1,16 @@
 //! The reference tables of the district.
 
+use std::collections::BTreeMap;
+
 use super::delivery::{item_code, officer_id, party_id};
-use super::units::{AREAS, Kind};
-use super::world::{ItemKind, REFORM, World};
-use crate::simulate::rhythm::date_text;
-use crate::simulate::write::{CsvFile, ITEMS, OFFICERS, ORGS, PARTIES};
+use super::items::{ItemKind, REFORM};
+use super::units::AREAS;
+use super::visits::Plan;
+use super::world::{Act, World};
+use super::{declarations, reported, sharing, tree};
+use crate::simulate::dice::Dice;
+use crate::simulate::rhythm::{Day, date_text, day};
+use crate::simulate::write::{CAPS, CsvFile, ITEMS, LEAVES, OFFICERS, PARTIES, PLANS};
 use crate::simulate::{Error, Options, Summary};
 
 /// Trades that synthetic firms are named for.
@@ -15,44 +21,44 @@ const TRADES: [&str; 12] = [
 /// Words that synthetic firms are named with.
 const WORDS: [&str; 10] = ["宏", "盛", "瑞", "达", "安", "和", "嘉", "泰", "远", "新"];
 
+/// Yearly caps of a firm's inspections by one unit, for low, medium and high risk; `*` is every other domain.
+const CAPPED: [(&str, [u32; 3]); 5] = [
+    ("*", [1, 2, 4]),
+    ("市场监管", [1, 2, 6]),
+    ("生态环境", [2, 4, 6]),
+    ("应急管理", [2, 4, 8]),
+    ("消防", [2, 3, 6]),
+];
+
+/// The day by which caps had to be published.
+const CAPS_FROM: Day = day(2025, 6, 30);
+
 /// Writes the tables and adds them to the summary.
-pub(super) fn write(options: &Options, world: &World, summary: &mut Summary) -> Result<(), Error> {
+pub(super) fn write(
+    options: &Options,
+    world: &World,
+    executed: &BTreeMap<Plan, usize>,
+    acts: &[Act],
+    summary: &mut Summary,
+) -> Result<(), Error> {
     for csv in [
-        write_orgs(options, world)?,
+        tree::write_orgs(options, world)?,
         write_officers(options, world)?,
+        write_leaves(options, world)?,
         write_parties(options, world)?,
         write_items(options, world)?,
+        write_plans(options, world, executed)?,
+        write_caps(options)?,
+        declarations::write(options, world, acts)?,
+        sharing::write_scenes(options)?,
+        sharing::write_feeds(options)?,
+        reported::write(options)?,
     ] {
         let (path, bytes) = csv.finish()?;
         summary.files.push(path);
         summary.bytes += bytes;
     }
     Ok(())
-}
-
-fn write_orgs(options: &Options, world: &World) -> Result<CsvFile, Error> {
-    let mut csv = CsvFile::create(&options.out, "orgs", ORGS)?;
-    let from = date_text(REFORM);
-    for unit in &world.units {
-        let kind = match unit.kind {
-            Kind::Town => "town",
-            Kind::Department => "department",
-            Kind::Team => "team",
-        };
-        csv.row(&format!(
-            "{},{},{},{kind},{},{},{},{},{},{},{from},",
-            unit.id,
-            unit.name,
-            unit.name_en,
-            unit.town_type,
-            unit.area,
-            unit.parent,
-            unit.domain,
-            unit.kind != Kind::Team,
-            unit.kind != Kind::Town,
-        ))?;
-    }
-    Ok(csv)
 }
 
 fn write_officers(options: &Options, world: &World) -> Result<CsvFile, Error> {
@@ -75,6 +81,17 @@ fn write_officers(options: &Options, world: &World) -> Result<CsvFile, Error> {
                 date_text(officer.onboarded_on),
                 date_text(*from),
             ))?;
+        }
+    }
+    Ok(csv)
+}
+
+fn write_leaves(options: &Options, world: &World) -> Result<CsvFile, Error> {
+    let mut csv = CsvFile::create(&options.out, "leaves", LEAVES)?;
+    for (index, officer) in world.officers.iter().enumerate() {
+        if let Some(leave) = officer.leave {
+            let (from, until) = (date_text(leave.from), date_text(leave.until));
+            csv.row(&format!("{},{from},{until},{},true", officer_id(index), leave.kind))?;
         }
     }
     Ok(csv)
@@ -110,15 +127,59 @@ fn write_items(options: &Options, world: &World) -> Result<CsvFile, Error> {
             ItemKind::Inspection => ("inspection", "行政检查"),
             ItemKind::Compulsion => ("compulsion", "行政强制"),
         };
+        let code = item_code(index);
+        for version in &item.versions {
+            csv.row(&format!(
+                "{code},{}{label}事项{:04},{},{kind},{},{},{},{},{},{},true,{},{}",
+                item.domain,
+                index + 1,
+                item.domain,
+                item.origin,
+                world.units[version.holder].id,
+                version.for_zhen,
+                version.for_jiedao,
+                version.list,
+                version.is_published,
+                date_text(version.from),
+                version.until.map(date_text).unwrap_or_default(),
+            ))?;
+        }
+    }
+    Ok(csv)
+}
+
+/// A plan asks for about as many inspections as are finished under it.
+fn write_plans(
+    options: &Options,
+    world: &World,
+    executed: &BTreeMap<Plan, usize>,
+) -> Result<CsvFile, Error> {
+    let mut csv = CsvFile::create(&options.out, "plans", PLANS)?;
+    let mut dice = Dice::new(options.seed, "plans");
+    for (plan, executed) in executed {
+        let rate = 0.85 + 0.2 * dice.unit();
+        let planned = (*executed as f64 / rate).round().max(1.0) as u32;
+        let approved_on = day(plan.year - 1, 12, 10) + dice.below(18) as Day;
         csv.row(&format!(
-            "{},{}{label}事项{:03},{},{kind},true,{},{}",
-            item_code(index),
-            item.domain,
-            index + 1,
-            item.domain,
-            date_text(item.from),
-            item.until.map(date_text).unwrap_or_default(),
+            "{},{},{},{planned},{},{},{},true",
+            plan.id(world),
+            world.units[plan.unit].id,
+            if plan.is_random { "double_random" } else { "annual" },
+            date_text(approved_on),
+            date_text(day(plan.year, 1, 1)),
+            date_text(day(plan.year + 1, 1, 1)),
         ))?;
+    }
+    Ok(csv)
+}
+
+fn write_caps(options: &Options) -> Result<CsvFile, Error> {
+    let mut csv = CsvFile::create(&options.out, "inspection_caps", CAPS)?;
+    let from = date_text(CAPS_FROM);
+    for (domain, caps) in CAPPED {
+        for (tier, cap) in ["low", "medium", "high"].into_iter().zip(caps) {
+            csv.row(&format!("{domain},{tier},{cap},涉企检查年度频次上限（模拟）,true,{from},"))?;
+        }
     }
     Ok(csv)
 }

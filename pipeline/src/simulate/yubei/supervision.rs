@@ -1,13 +1,12 @@
-//! What the justice bureau does: opinions, social reviews, dossier reviews, training and certificates.
+//! What the justice bureau does: opinions, social reviews, dossier reviews and meetings.
 
 use super::TARGETS_2024;
+use super::attributes::Attributes;
 use super::cases::CaseNote;
 use super::units::Kind;
-use super::world::{Act, Team, World, draw_time};
+use super::world::{Act, World};
 use crate::simulate::dice::Dice;
-use crate::simulate::rhythm::{
-    DAYS, DAYS_2024, Day, END, Moment, OFFICE_HOURS, date_text, day, day_of, is_working,
-};
+use crate::simulate::rhythm::{DAYS, DAYS_2024, Day, Moment, day, day_of};
 
 /// Domain of a supervision opinion and the unit it goes to; the first eleven are issued in 2024.
 const OPINIONS: [(&str, &str); 28] = [
@@ -44,6 +43,30 @@ const OPINIONS: [(&str, &str); 28] = [
 /// Cases that a social review looks at in 2025.
 const REVIEWS_2025: usize = 3;
 
+/// Meetings of the special supervisors; the first three are in 2024.
+const SUPERVISOR_MEETINGS: [Day; 7] = [
+    day(2024, 3, 21),
+    day(2024, 7, 11),
+    day(2024, 11, 21),
+    day(2025, 2, 27),
+    day(2025, 5, 22),
+    day(2025, 8, 28),
+    day(2025, 11, 27),
+];
+
+/// Meetings at which the units coordinate; six are in 2025.
+const COORDINATION_MEETINGS: [Day; 9] = [
+    day(2024, 4, 16),
+    day(2024, 8, 20),
+    day(2024, 12, 10),
+    day(2025, 2, 18),
+    day(2025, 4, 22),
+    day(2025, 6, 17),
+    day(2025, 8, 19),
+    day(2025, 10, 21),
+    day(2025, 12, 9),
+];
+
 /// Rounds of dossier review: first day and dossiers.
 const DOSSIER_ROUNDS: [(Day, usize); 4] = [
     (day(2024, 6, 11), 130),
@@ -57,15 +80,7 @@ pub(super) fn supervise(world: &World, cases: &[CaseNote], seed: u64, acts: &mut
     issue_opinions(world, &mut Dice::new(seed, "opinions"), acts);
     hold_reviews(world, cases, &mut Dice::new(seed, "social reviews"), acts);
     review_dossiers(world, cases, &mut Dice::new(seed, "dossiers"), acts);
-    train(world, &mut Dice::new(seed, "training"), acts);
-    certify(world, &mut Dice::new(seed, "certificates"), acts);
-}
-
-/// Draws a moment of the first working day on or after `day` on which `unit` is open.
-fn working_moment(world: &World, unit: usize, day: Day, dice: &mut Dice) -> Option<Moment> {
-    let mut days = day..DAYS;
-    let day = days.find(|day| is_working(*day) && world.is_open(unit, *day))?;
-    Some(draw_time(day, &OFFICE_HOURS, dice))
+    meet(world, &mut Dice::new(seed, "meetings"), acts);
 }
 
 /// Issued by the bureau, replied to by the target, closed by the bureau; a few are late or stay open.
@@ -77,12 +92,12 @@ fn issue_opinions(world: &World, dice: &mut Dice, acts: &mut Vec<Act>) {
             if is_first_year { (50, DAYS_2024 - 10) } else { (DAYS_2024 + 20, DAYS - 10) };
         let target = world.unit(target_id);
         let drawn = world.draw_day(bureau, from, until, dice).unwrap_or(from);
-        let Some(at) = working_moment(world, bureau, drawn, dice) else { continue };
+        let Some(at) = world.working_moment(bureau, drawn, dice) else { continue };
         let due_on = day_of(at) + 30;
-        let about = format!(
-            "{{\"target_org_id\":\"{target_id}\",\"domain\":\"{domain}\",\"due_on\":\"{}\"}}",
-            date_text(due_on)
-        );
+        let about = Attributes::default()
+            .text("target_org_id", target_id)
+            .text("domain", domain)
+            .date("due_on", due_on);
         let issued = Act {
             at,
             event_type: "opinion.issued",
@@ -90,26 +105,28 @@ fn issue_opinions(world: &World, dice: &mut Dice, acts: &mut Vec<Act>) {
             team: world.draw_team(bureau, day_of(at), dice).unwrap_or_default(),
             object_id: format!("opinion-{:03}", index + 1),
             channel: "pc",
-            attributes: about,
+            attributes: about.finish(),
             ..Act::default()
         };
         acts.push(issued.clone());
         let delay = dice.lognormal(19.0, 0.45) as Day;
-        let replied = working_moment(world, target, day_of(at) + delay, dice);
+        let replied = world.working_moment(target, day_of(at) + delay, dice);
         let Some(replied_at) = replied.filter(|_| dice.chance(0.93)) else { continue };
         acts.push(Act {
             at: replied_at,
             event_type: "opinion.replied",
             unit: target,
             team: world.draw_team(target, day_of(replied_at), dice).unwrap_or_default(),
+            attributes: String::new(),
             ..issued.clone()
         });
-        let closed = working_moment(world, bureau, day_of(replied_at) + 5, dice);
+        let closed = world.working_moment(bureau, day_of(replied_at) + 5, dice);
         let Some(closed_at) = closed.filter(|_| dice.chance(0.9)) else { continue };
         acts.push(Act {
             at: closed_at,
             event_type: "opinion.closed",
             team: world.draw_team(bureau, day_of(closed_at), dice).unwrap_or_default(),
+            attributes: Attributes::default().flag("accepted", dice.chance(0.9)).finish(),
             ..issued
         });
     }
@@ -130,18 +147,25 @@ fn hold_reviews(world: &World, cases: &[CaseNote], dice: &mut Dice, acts: &mut V
             .collect();
         for _ in 0..count.min(suitable.len()) {
             let (case, reviewed_at) = suitable[dice.below(suitable.len())];
-            let (case_id, panel_size) = (&case.case_id, dice.pick(&[5, 7, 9]));
             let opinion = dice.pick(&["agree", "lighter", "agree"]);
+            let given = dice.between(2, 5);
+            // The review of 2024 is the weak one.
+            let adopted = if from < DAYS_2024 { given / 2 } else { given - dice.between(0, 1) };
+            let about = Attributes::default()
+                .text("case_id", &case.case_id)
+                .number("panel_size", dice.pick(&[5, 7, 9]))
+                .text("opinion", opinion)
+                .number("opinions_given", given)
+                .number("opinions_adopted", adopted)
+                .flag("adopted", adopted > 0);
             acts.push(Act {
                 at: reviewed_at + 3600,
                 event_type: "social_review.held",
                 unit: bureau,
                 team: world.draw_team(bureau, day_of(reviewed_at), dice).unwrap_or_default(),
-                object_id: format!("review-{case_id}"),
+                object_id: format!("review-{}", case.case_id),
                 channel: "pc",
-                attributes: format!(
-                    "{{\"case_id\":\"{case_id}\",\"panel_size\":{panel_size},\"opinion\":\"{opinion}\",\"adopted\":true}}"
-                ),
+                attributes: about.finish(),
                 ..Act::default()
             });
         }
@@ -161,13 +185,21 @@ fn review_dossiers(world: &World, cases: &[CaseNote], dice: &mut Dice, acts: &mu
         for _ in 0..count.min(closed.len()) {
             let case = closed[dice.below(closed.len())];
             let day = first_day + dice.below(18) as Day;
-            let Some(at) = working_moment(world, bureau, day, dice) else { continue };
+            let Some(at) = world.working_moment(bureau, day, dice) else { continue };
+            let has_veto = dice.chance(if day < DAYS_2024 { 0.035 } else { 0.02 });
             let score = 96 - dice.lognormal(9.0, 0.7).min(60.0) as i64;
             let grade = match score {
+                _ if has_veto => "unqualified",
                 90.. => "excellent",
                 60.. => "qualified",
                 _ => "unqualified",
             };
+            let about = Attributes::default()
+                .text("case_id", &case.case_id)
+                .number("score", if has_veto { 0 } else { score })
+                .text("grade", grade)
+                .flag("has_veto", has_veto)
+                .text("standard", "2017");
             acts.push(Act {
                 at,
                 event_type: "dossier.reviewed",
@@ -175,73 +207,31 @@ fn review_dossiers(world: &World, cases: &[CaseNote], dice: &mut Dice, acts: &mu
                 team: world.draw_team(bureau, day_of(at), dice).unwrap_or_default(),
                 object_id: format!("dossier-{}", case.case_id),
                 channel: "pc",
-                attributes: format!(
-                    "{{\"case_id\":\"{}\",\"score\":{score},\"grade\":\"{grade}\"}}",
-                    case.case_id
-                ),
+                attributes: about.finish(),
                 ..Act::default()
             });
         }
     }
 }
 
-/// Everyone who is on the roster at the end of 2024 was trained in 2024; those who lost the certificate were not.
-fn train(world: &World, dice: &mut Dice, acts: &mut Vec<Act>) {
-    let courses = ["law-basics", "procedure", "evidence", "credentials", "integrity", "app-use"];
-    for (from, until, share) in [(0, DAYS_2024, 1.0), (DAYS_2024, DAYS, 0.95)] {
-        for (index, officer) in world.officers.iter().enumerate() {
-            if officer.revoked_on.is_some() || !dice.chance(share) {
-                continue;
-            }
-            let count = 2 + dice.below(4);
-            for _ in 0..count {
-                let season = dice.pick(&[(95, 185), (95, 185), (250, 350), (20, 350)]);
-                let day = from + dice.between(season.0, season.1) as Day;
-                // Training goes on while a unit is silent, and may be before the account is bound.
-                let Some(day) = (day..until).find(|day| is_working(*day)) else { continue };
-                let course = dice.pick(&courses);
-                let hours = dice.pick(&[8, 12, 16, 20, 24]);
-                let mode = dice.pick(&["online", "online", "online", "offline", "scenario"]);
-                acts.push(Act {
-                    at: draw_time(day, &OFFICE_HOURS, dice),
-                    event_type: "training.completed",
-                    unit: officer.unit_on(day),
-                    team: [Some(index as u16), None],
-                    channel: "import",
-                    attributes: format!(
-                        "{{\"course\":\"{course}\",\"hours\":{hours},\"mode\":\"{mode}\"}}"
-                    ),
-                    ..Act::default()
-                });
-            }
-        }
-    }
-}
-
-/// Certificates that are issued and revoked within the two years.
-fn certify(world: &World, dice: &mut Dice, acts: &mut Vec<Act>) {
-    for (index, officer) in world.officers.iter().enumerate() {
-        let team: Team = [Some(index as u16), None];
-        let mut record = |event_type, day: Day, attributes| {
-            let at = draw_time(day, &OFFICE_HOURS, dice);
-            if (0..END).contains(&at) {
-                let unit = officer.unit_on(day);
-                acts.push(Act {
-                    at,
-                    event_type,
-                    unit,
-                    team,
-                    channel: "import",
-                    attributes,
-                    ..Act::default()
-                });
-            }
-        };
-        record("certificate.issued", officer.certified_on, String::new());
-        if let Some(revoked_on) = officer.revoked_on {
-            let reason = ["not_trained", "exam_failed", "left_post"][index % 3];
-            let attributes = format!("{{\"reason\":\"{reason}\"}}");
-            record("certificate.revoked", revoked_on, attributes);
+/// Meetings of the special supervisors (特邀监督员), and of the units among themselves.
+fn meet(world: &World, dice: &mut Dice, acts: &mut Vec<Act>) {
+    let bureau = world.unit("dept-justice");
+    let supervisors: &[Day] = &SUPERVISOR_MEETINGS;
+    let rounds = [("special_supervisors", supervisors), ("coordination", &COORDINATION_MEETINGS)];
+    for (kind, days) in rounds {
+        for (number, day) in days.iter().enumerate() {
+            let Some(at) = world.working_moment(bureau, *day, dice) else { continue };
+            acts.push(Act {
+                at,
+                event_type: "meeting.held",
+                unit: bureau,
+                team: world.draw_team(bureau, day_of(at), dice).unwrap_or_default(),
+                object_id: format!("meeting-{kind}-{}", number + 1),
+                channel: "pc",
+                attributes: Attributes::default().text("kind", kind).finish(),
+                ..Act::default()
+            });
         }
     }
 }

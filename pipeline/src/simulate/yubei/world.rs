@@ -1,10 +1,12 @@
 //! The district as the acts find it: who may act where on which day, and who is visited about what.
 
+use super::items::{self, Item, ItemKind};
 use super::people::{self, Officer};
+use super::powers::Powers;
 use super::units::{self, AREAS, Kind, SILENCES, Unit};
 use crate::simulate::dice::{Dice, mix, spread};
 use crate::simulate::rhythm::{
-    DAY, DAYS, DAYS_2024, Day, EVENING_HOURS, Moment, OFFICE_HOURS, day, day_weight, is_working,
+    DAY, DAYS, DAYS_2024, Day, EVENING_HOURS, Moment, OFFICE_HOURS, day_weight, is_working,
 };
 
 /// An event before it is delivered.
@@ -24,6 +26,8 @@ pub(super) struct Act {
     pub(super) attributes: String,
     /// Whether the record was a mistake and is deleted later.
     pub(super) is_mistaken: bool,
+    /// Whether the record was entered weeks after the act.
+    pub(super) is_backfilled: bool,
 }
 
 /// The officers of an act: two, or one, or none.
@@ -38,34 +42,6 @@ pub(super) struct Party {
     pub(super) credit_class: char,
     pub(super) risk_tier: &'static str,
 }
-
-/// What an item empowers to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ItemKind {
-    /// 行政处罚.
-    Penalty,
-    /// 行政检查.
-    Inspection,
-    /// 行政强制.
-    Compulsion,
-}
-
-/// An item of the catalogue.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub(super) domain: &'static str,
-    pub(super) kind: ItemKind,
-    /// First day of the item.
-    pub(super) from: Day,
-    /// Day on which the item ended, if it did.
-    pub(super) until: Option<Day>,
-}
-
-/// First day of the second list of town items.
-const NEW_LIST: Day = day(2025, 7, 1);
-
-/// First day of units, postings, parties and items: the reform's date.
-pub(super) const REFORM: Day = day(2023, 10, 25);
 
 /// Share of acts with one officer although the law asks for two.
 const ALONE_SHARE: f64 = 0.008;
@@ -83,8 +59,7 @@ pub(super) struct World {
     day_sums: Vec<Vec<f64>>,
     /// Firms and persons per area.
     parties_by_area: [[Vec<usize>; 2]; 4],
-    /// Items of penalties and of inspections in the domain of each unit.
-    items_by_unit: Vec<[Vec<usize>; 2]>,
+    powers: Powers,
 }
 
 impl World {
@@ -104,9 +79,9 @@ impl World {
             parties_by_area[party.area][usize::from(!party.is_firm)].push(index);
         }
         let day_sums = units.iter().map(day_sums).collect();
-        let items = list_items(&units);
-        let items_by_unit = units.iter().map(|unit| items_of(&items, unit)).collect();
-        Self { units, officers, parties, items, members, day_sums, parties_by_area, items_by_unit }
+        let items = items::list(&units);
+        let powers = Powers::new(&units, &items);
+        Self { units, officers, parties, items, members, day_sums, parties_by_area, powers }
     }
 
     /// Returns the units of one kind.
@@ -166,6 +141,17 @@ impl World {
         Some(self.team_of(lead, unit, day, dice))
     }
 
+    /// Draws the one officer of an act at a desk; a few colleagues do this work for the whole unit.
+    pub(super) fn draw_clerk(&self, unit: usize, day: Day, dice: &mut Dice) -> Option<Team> {
+        let may = |index: u16| {
+            let officer = &self.officers[usize::from(index)];
+            officer.may_act(day) && officer.unit_on(day) == unit
+        };
+        let mut able = self.members[unit].iter().copied().filter(|index| may(*index));
+        let desk: Vec<u16> = able.by_ref().take(1 + self.units[unit].officers / 30).collect();
+        (!desk.is_empty()).then(|| [Some(dice.pick(&desk)), None])
+    }
+
     /// Gives an officer a colleague.
     pub(super) fn team_of(&self, lead: u16, unit: usize, day: Day, dice: &mut Dice) -> Team {
         let is_alone = dice.chance(ALONE_SHARE);
@@ -187,14 +173,46 @@ impl World {
 
     /// Draws a party that the unit can meet; a few parties are met again and again.
     pub(super) fn draw_party(&self, unit: usize, is_firm: bool, dice: &mut Dice) -> usize {
+        self.draw_party_by(unit, is_firm, 1.8, dice)
+    }
+
+    /// The higher the skew, the more often the same parties come up.
+    fn draw_party_by(&self, unit: usize, is_firm: bool, skew: f64, dice: &mut Dice) -> usize {
         let home = AREAS.iter().position(|area| *area == self.units[unit].area);
         let area = home.unwrap_or_else(|| dice.below(AREAS.len()));
         let parties = &self.parties_by_area[area][usize::from(!is_firm)];
-        let place = (dice.unit().powf(1.8) * parties.len() as f64) as usize;
+        let place = (dice.unit().powf(skew) * parties.len() as f64) as usize;
         parties[place.min(parties.len() - 1)]
     }
 
-    /// Draws an item of the unit's domain that is in force on a day; the first ones of the list are common.
+    /// Draws a firm to inspect. In 2025 visits are spread more evenly, and go by credit class and risk.
+    pub(super) fn draw_visited(&self, unit: usize, day: Day, dice: &mut Dice) -> usize {
+        if day < DAYS_2024 {
+            return self.draw_party(unit, true, dice);
+        }
+        let mut party = self.draw_party_by(unit, true, 1.35, dice);
+        for _ in 0..4 {
+            let Party { credit_class, risk_tier, .. } = self.parties[party];
+            let by_credit = match credit_class {
+                'A' => 0.3,
+                'B' => 0.55,
+                'C' => 0.85,
+                _ => 1.0,
+            };
+            let by_risk = match risk_tier {
+                "low" => 0.55,
+                "medium" => 0.8,
+                _ => 1.0,
+            };
+            if dice.chance(by_credit * by_risk) {
+                break;
+            }
+            party = self.draw_party_by(unit, true, 1.35, dice);
+        }
+        party
+    }
+
+    /// Draws an item that the unit may use on a day.
     pub(super) fn draw_item(
         &self,
         unit: usize,
@@ -202,14 +220,14 @@ impl World {
         day: Day,
         dice: &mut Dice,
     ) -> Option<usize> {
-        let items = &self.items_by_unit[unit][usize::from(kind == ItemKind::Inspection)];
-        let weight = |(place, item): (usize, &usize)| {
-            let item = &self.items[*item];
-            let is_valid = item.from <= day && item.until.is_none_or(|until| day < until);
-            if is_valid { 1.0 / (1 + place) as f64 } else { 0.0 }
-        };
-        let weights: Vec<f64> = items.iter().enumerate().map(weight).collect();
-        dice.weighted(&weights).map(|place| items[place])
+        self.powers.draw(unit, kind, day, dice)
+    }
+
+    /// Draws a moment of the first working day on or after `day` on which the unit is open.
+    pub(super) fn working_moment(&self, unit: usize, day: Day, dice: &mut Dice) -> Option<Moment> {
+        let mut days = day.max(0)..DAYS;
+        let day = days.find(|day| is_working(*day) && self.is_open(unit, *day))?;
+        Some(draw_time(day, &OFFICE_HOURS, dice))
     }
 
     /// Draws a time of day for a visit: evenings for street work in the warm months, office hours otherwise.
@@ -240,7 +258,7 @@ pub(super) fn draw_time(day: Day, hours: &[u32; 24], dice: &mut Dice) -> Moment 
 fn mood(officer: u16, day: Day) -> f64 {
     match spread(mix(u64::from(officer) << 32 | (day / 30) as u64), 10) {
         0..3 => 0.01,
-        3..6 => 0.2,
+        3..6 => 0.1,
         _ => 1.7,
     }
 }
@@ -278,42 +296,4 @@ fn register_parties(seed: u64) -> Vec<Party> {
         risk_tier: dice.pick(&["low", "low", "medium", "medium", "high"]),
     };
     (0..6_000).map(party).collect()
-}
-
-/// Lists six items per domain of a department, and the town items: 108 of them until July 2025, when ten are replaced.
-fn list_items(units: &[Unit]) -> Vec<Item> {
-    let mut items = Vec::new();
-    for unit in units.iter().filter(|unit| unit.kind == Kind::Department) {
-        let kinds = [
-            ItemKind::Penalty,
-            ItemKind::Penalty,
-            ItemKind::Penalty,
-            ItemKind::Inspection,
-            ItemKind::Inspection,
-            ItemKind::Compulsion,
-        ];
-        items.extend(kinds.map(|kind| Item {
-            domain: unit.domain,
-            kind,
-            from: REFORM,
-            until: None,
-        }));
-    }
-    for number in 0..118 {
-        items.push(Item {
-            domain: "镇街综合执法",
-            kind: if number % 4 == 3 { ItemKind::Inspection } else { ItemKind::Penalty },
-            from: if number < 108 { REFORM } else { NEW_LIST },
-            until: (number < 10).then_some(NEW_LIST),
-        });
-    }
-    items
-}
-
-/// Returns the items of penalties and of inspections in the domain of a unit.
-fn items_of(items: &[Item], unit: &Unit) -> [Vec<usize>; 2] {
-    [ItemKind::Penalty, ItemKind::Inspection].map(|kind| {
-        let is_own = |item: &Item| item.domain == unit.domain && item.kind == kind;
-        (0..items.len()).filter(|index| is_own(&items[*index])).collect()
-    })
 }
