@@ -1,6 +1,10 @@
 //! The command line: parses arguments, runs one command, prints its result.
 
-use std::collections::BTreeMap;
+mod check;
+mod goals;
+mod metric;
+mod report;
+
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,10 +19,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::definition::Definitions;
 use pipeline::lake::Lake;
 use pipeline::land::Outcome;
-use pipeline::metric::{Catalogue, Grain, Period, Request};
 use pipeline::query::Reader;
 use pipeline::source::mapping::Mapping;
-use pipeline::{land, metric, reference, refresh, simulate, source, zone};
+use pipeline::{land, reference, refresh, simulate, source, zone};
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
@@ -52,6 +55,14 @@ enum Command {
     Sql(SqlArgs),
     /// Compute a metric, or `list` the catalogue.
     Metric(MetricArgs),
+    /// Show how the goals of a year stand.
+    Goals(GoalsArgs),
+    /// Hold the figures that reports stated against what the events say.
+    Reconcile(ReconcileArgs),
+    /// Draft the bureau's report of a year or a month, or of one unit.
+    Report(ReportArgs),
+    /// Check the data; exit 1 if anything is found.
+    Check(CheckArgs),
     /// Write a simulated platform's log and reference files.
     Simulate(SimulateArgs),
 }
@@ -147,12 +158,109 @@ struct MetricArgs {
     /// Length of the buckets: day, week, month, quarter, year or all.
     #[arg(long, default_value = "all")]
     grain: String,
+    /// Make each bucket a window of the last N days up to its end, as in `--grain day --window 30`.
+    #[arg(long, value_name = "N")]
+    window: Option<u32>,
     /// What it is about: district, towns, departments, teams, area:NAME, a unit, or members as in towns/*.
     #[arg(long, default_value = "district")]
     scope: String,
     /// A parameter of the metric as NAME=VALUE, such as level=L1.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     parameters: Vec<String>,
+    /// Take this day for today.
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<NaiveDate>,
+    /// Beside each unit, where the units of its kind stand: quartiles of their values.
+    #[arg(long)]
+    peers: bool,
+    /// Say how the numbers come about: definition, source, SQL, coverage, and the rows behind them.
+    #[arg(long)]
+    explain: bool,
+    /// With --explain: rows to show.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    rows: usize,
+    /// With --explain: show who persons and parties are instead of pseudonyms.
+    #[arg(long)]
+    identities: bool,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct GoalsArgs {
+    /// The lake.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// The year whose goals (sql/goals/YEAR.toml) are followed.
+    #[arg(long)]
+    year: i32,
+    /// Take this day for today; without it, today or the day of the newest event.
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<NaiveDate>,
+    /// Instead: how the forecasts would have done in that year, in these scopes.
+    #[arg(long, value_name = "SCOPE")]
+    backtest: Option<String>,
+    /// Instead: every change of the goals that was recorded.
+    #[arg(long)]
+    changes: bool,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct ReconcileArgs {
+    /// The lake.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// The year that the figures are about.
+    #[arg(long)]
+    year: i32,
+    /// Write the table in Markdown.
+    #[arg(long)]
+    markdown: bool,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// The lake.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// The year.
+    #[arg(long)]
+    year: i32,
+    /// Only this month of it (1 to 12).
+    #[arg(long, conflicts_with = "unit")]
+    month: Option<u32>,
+    /// Only this unit, by its id.
+    #[arg(long, value_name = "ORG")]
+    unit: Option<String>,
+    /// Take this day for today; without it, today or the day of the newest event.
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<NaiveDate>,
+    /// Where to write it: a .html page that needs no other file, or Markdown. Without it, Markdown to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The lake.
+    #[arg(long, value_name = "DIR")]
+    lake: PathBuf,
+    /// Only this check, with the rows that it found.
+    #[arg(long, value_name = "ID")]
+    check: Option<String>,
+    /// Rows to show of each check.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    rows: usize,
+    /// Show who persons and parties are instead of pseudonyms.
+    #[arg(long)]
+    identities: bool,
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -213,6 +321,7 @@ pub fn run() -> ExitCode {
     };
     match runtime.block_on(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<check::Found>() => ExitCode::from(1),
         Err(error) => failed(&error),
     }
 }
@@ -242,18 +351,26 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let definitions = Arc::new(Definitions::load(cli.sql.as_deref())?);
     match cli.command {
-        Command::Demo(args) => demo(args, definitions).await,
-        Command::Serve(args) => serve(args, definitions).await,
+        Command::Demo(args) => demo(args, cli.sql, definitions).await,
+        Command::Serve(args) => serve(args, cli.sql, definitions).await,
         Command::Land(args) => land_paths(args, &definitions).await,
         Command::Rejects(RejectsCommand::List(args)) => list_rejects(args, definitions).await,
         Command::Rejects(RejectsCommand::Export(args)) => export_rejects(args, definitions).await,
         Command::Sql(args) => run_sql(args, definitions).await,
-        Command::Metric(args) => run_metric(args, definitions).await,
+        Command::Metric(args) => metric::run(args, definitions).await,
+        Command::Goals(args) => goals::run(args, definitions).await,
+        Command::Reconcile(args) => report::reconcile(args, definitions).await,
+        Command::Report(args) => report::run(args, definitions).await,
+        Command::Check(args) => check::run(args, definitions).await,
         Command::Simulate(args) => run_simulate(&args),
     }
 }
 
-async fn demo(args: DemoArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+async fn demo(
+    args: DemoArgs,
+    sql: Option<PathBuf>,
+    definitions: Arc<Definitions>,
+) -> anyhow::Result<()> {
     let temporary;
     let lake_path = match args.lake {
         Some(path) => path,
@@ -276,6 +393,7 @@ async fn demo(args: DemoArgs, definitions: Arc<Definitions>) -> anyhow::Result<(
     }
     let options = ServerOptions {
         lake: lake_path,
+        sql,
         http: args.http,
         // The simulated years end here; their dashboards are looked at on the morning after.
         clock: Clock::Pinned("2026-01-01T00:30:00Z".parse().context("failed to read the time")?),
@@ -283,9 +401,13 @@ async fn demo(args: DemoArgs, definitions: Arc<Definitions>) -> anyhow::Result<(
     server::serve(options, definitions).await
 }
 
-async fn serve(args: ServeArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+async fn serve(
+    args: ServeArgs,
+    sql: Option<PathBuf>,
+    definitions: Arc<Definitions>,
+) -> anyhow::Result<()> {
     let clock = args.as_of.map_or(Clock::Machine, Clock::Pinned);
-    let options = ServerOptions { lake: args.lake, http: args.http, clock };
+    let options = ServerOptions { lake: args.lake, sql, http: args.http, clock };
     server::serve(options, definitions).await
 }
 
@@ -431,6 +553,21 @@ async fn run_sql(args: SqlArgs, definitions: Arc<Definitions>) -> anyhow::Result
     print_query(&args.lake, &args.query, args.format, definitions).await
 }
 
+fn print_batch(batch: arrow::array::RecordBatch, format: Format) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    output::write_batches(&mut out, &[batch], format)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// The day that numbers of a lake are looked at on: today, but not later than the day after its newest event,
+/// so that a lake of past years is not taken for one that fell silent.
+fn looked_at_on(view: &pipeline::query::View, asked: Option<NaiveDate>) -> NaiveDate {
+    let today = Clock::Machine.today(view.zone());
+    let after_newest = view.facts().last_event_date.and_then(|day| day.succ_opt());
+    asked.unwrap_or_else(|| after_newest.map_or(today, |day| day.min(today)))
+}
+
 async fn print_query(
     lake: &Path,
     query: &str,
@@ -445,76 +582,6 @@ async fn print_query(
     }
     let mut out = BufWriter::new(io::stdout().lock());
     output::write_batches(&mut out, &batches, format)?;
-    out.flush()?;
-    Ok(())
-}
-
-async fn run_metric(args: MetricArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    let catalogue = Catalogue::load(&definitions)?;
-    if args.id == "list" {
-        return list_metrics(&catalogue, args.format);
-    }
-    let metric = catalogue.get(&args.id)?;
-    let lake = args.lake.context("--lake DIR is missing")?;
-    let reader = Reader::open(&lake, definitions).await?;
-    let view = reader.view();
-    let today = Clock::Machine.today(view.zone());
-    let whole = whole_period(&view, args.from, args.to)?;
-    let grain = Grain::parse(&args.grain)?;
-    let periods = metric::periods(whole, grain);
-    let scopes = metric::resolve(view.orgs(), &args.scope)?;
-    let parameters = parse_parameters(&args.parameters)?;
-    let request =
-        Request { periods: &periods, scopes: &scopes, parameters: &parameters, as_of: today };
-    let samples = metric::evaluate(&view, metric, &request).await?;
-    let batch = output::sample_batch(metric, &samples)?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    output::write_batches(&mut out, &[batch], args.format)?;
-    out.flush()?;
-    Ok(())
-}
-
-/// The asked period; without bounds, from the lake's first event to its last.
-fn whole_period(
-    view: &pipeline::query::View,
-    from: Option<NaiveDate>,
-    to: Option<NaiveDate>,
-) -> anyhow::Result<Period> {
-    let facts = view.facts();
-    let start = from.or(facts.first_event_date).context("the lake has no event; give --from")?;
-    let after_last = facts.last_event_date.and_then(|day| day.succ_opt());
-    let end = to.or(after_last).context("the lake has no event; give --to")?;
-    anyhow::ensure!(start < end, "the period {start} to {end} is empty: --to is exclusive");
-    Ok(Period { start, end })
-}
-
-fn parse_parameters(written: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
-    written
-        .iter()
-        .map(|pair| {
-            let (name, value) =
-                pair.split_once('=').with_context(|| format!("`{pair}` is not NAME=VALUE"))?;
-            Ok((name.to_owned(), value.to_owned()))
-        })
-        .collect()
-}
-
-fn list_metrics(catalogue: &Catalogue, format: Format) -> anyhow::Result<()> {
-    use arrow::array::{ArrayRef, RecordBatch, StringArray};
-    let column = |text: &dyn Fn(&metric::Metric) -> String| -> ArrayRef {
-        Arc::new(StringArray::from(catalogue.iter().map(text).collect::<Vec<_>>()))
-    };
-    let batch = RecordBatch::try_from_iter([
-        ("metric", column(&|metric| metric.id().to_owned())),
-        ("title_zh", column(&|metric| metric.title_zh().to_owned())),
-        ("title_en", column(&|metric| metric.title_en().to_owned())),
-        ("unit", column(&|metric| metric.unit().to_owned())),
-        ("direction", column(&|metric| metric.direction().name().to_owned())),
-        ("source", column(&|metric| metric.source().to_owned())),
-    ])
-    .context("failed to build the list")?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    output::write_batches(&mut out, &[batch], format)?;
     out.flush()?;
     Ok(())
 }

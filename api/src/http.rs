@@ -2,6 +2,7 @@
 
 mod events;
 mod exposition;
+mod goals;
 mod metrics;
 mod problem;
 mod sql;
@@ -39,6 +40,11 @@ pub fn routes(server: Arc<Server>) -> Router {
         .route("/api/v1/scopes", get(status::scopes))
         .route("/api/v1/metrics", get(metrics::catalogue))
         .route("/api/v1/metrics/{id}", get(metrics::metric))
+        .route("/api/v1/metrics/{id}/explain", get(metrics::explain))
+        .route("/api/v1/goals", get(goals::goals))
+        .route("/api/v1/checks", get(goals::checks))
+        .route("/api/v1/reconciliation", get(goals::reconciliation))
+        .route("/api/v1/reports/{year}", get(goals::report))
         .route("/api/v1/events", post(events::push))
         .route("/api/v1/rejects", get(events::rejects))
         .route("/api/v1/sql", get(sql::get).post(sql::post))

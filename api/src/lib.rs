@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod explained;
 pub mod exposition;
 pub mod http;
 pub mod inbox;
@@ -9,3 +10,4 @@ pub mod measure;
 pub mod output;
 pub mod server;
 pub mod sql_door;
+pub mod standing;

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
+use pipeline::check::{Checks, Outcome};
+use pipeline::definition::Definitions;
+use pipeline::goal::{Goal, Progress, Status};
 use pipeline::metric::{
     self, Catalogue, Metric, Period, PrometheusType, Request, Sample, Scope, ScopeKind, Window,
 };
 use pipeline::query::View;
 
 use crate::exposition::{Family, Kind, Series};
+use crate::standing;
 
 /// What a measurement found.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +59,116 @@ async fn measure_one(
     Ok(families_of(metric, scopes, &values))
 }
 
+/// Follows the goals of the year and runs every check: families of series apart from those of the catalogue.
+///
+/// What cannot be computed is absent, and logged.
+pub async fn watch(
+    view: &View,
+    catalogue: &Catalogue,
+    definitions: &Definitions,
+    today: NaiveDate,
+) -> Vec<Family> {
+    let mut families = Vec::new();
+    if let Some(year) = standing::goal_year(definitions, today) {
+        match standing::goals(view, catalogue, definitions, year, today).await {
+            Ok(goals) => families.extend(goal_families(&goals)),
+            Err(error) => tracing::error!(year, %error, "goals cannot be followed"),
+        }
+    }
+    let outcomes = match Checks::load(definitions) {
+        Ok(checks) => standing::checks(view, catalogue, &checks, today, 0).await,
+        Err(error) => Err(error),
+    };
+    match outcomes {
+        Ok(outcomes) => families.extend(check_families(&outcomes)),
+        Err(error) => tracing::error!(%error, "checks cannot be run"),
+    }
+    families
+}
+
+type Number = fn(&Progress) -> Option<f64>;
+
+fn goal_families(goals: &[(Goal, Progress)]) -> Vec<Family> {
+    let labels = |goal: &Goal, progress: &Progress| {
+        vec![("goal".to_owned(), goal.id.clone()), ("scope".to_owned(), progress.scope_id.clone())]
+    };
+    let numbers: [(&str, &str, Number); 6] = [
+        ("goal_value", "The goal's number today.", |it| it.value),
+        ("goal_should_be", "Where the number should be today.", |it| it.should_be),
+        ("goal_target", "The target by the due day.", |it| it.target),
+        ("goal_forecast", "Where the number will be on the due day if things go on.", |it| {
+            it.forecast.map(|forecast| forecast.value)
+        }),
+        ("goal_forecast_low", "Lower end of the forecast's 80 % interval.", |it| {
+            it.forecast.map(|forecast| forecast.low)
+        }),
+        ("goal_forecast_high", "Upper end of the forecast's 80 % interval.", |it| {
+            it.forecast.map(|forecast| forecast.high)
+        }),
+    ];
+    let mut families: Vec<Family> = numbers
+        .into_iter()
+        .map(|(name, help, pick)| Family {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            kind: Kind::Gauge,
+            series: goals
+                .iter()
+                .filter_map(|(goal, progress)| {
+                    Some(Series { labels: labels(goal, progress), value: pick(progress)? })
+                })
+                .collect(),
+        })
+        .collect();
+    let mut standings = Vec::new();
+    for (goal, progress) in goals {
+        for status in Status::ALL {
+            let mut labels = labels(goal, progress);
+            labels.push(("status".to_owned(), status.name().to_owned()));
+            let value = f64::from(u8::from(status == progress.status));
+            standings.push(Series { labels, value });
+        }
+    }
+    families.push(Family {
+        name: "goal_status".to_owned(),
+        help: "1 for how the goal stands, 0 for how it does not.".to_owned(),
+        kind: Kind::Gauge,
+        series: standings,
+    });
+    families
+}
+
+fn check_families(outcomes: &[Outcome]) -> Vec<Family> {
+    let labels = |outcome: &Outcome| {
+        vec![
+            ("check".to_owned(), outcome.check.id().to_owned()),
+            ("severity".to_owned(), outcome.check.severity().name().to_owned()),
+        ]
+    };
+    let violations = outcomes
+        .iter()
+        .filter(|outcome| outcome.failed.is_none())
+        .map(|outcome| Series { labels: labels(outcome), value: outcome.violations as f64 });
+    let failing = outcomes
+        .iter()
+        .filter(|outcome| outcome.failed.is_some())
+        .map(|outcome| Series { labels: labels(outcome), value: 1.0 });
+    vec![
+        Family {
+            name: "lawpulse_check_violations".to_owned(),
+            help: "What a check found; 0 when all is well.".to_owned(),
+            kind: Kind::Gauge,
+            series: violations.collect(),
+        },
+        Family {
+            name: "lawpulse_check_failing".to_owned(),
+            help: "1 for a check that cannot run.".to_owned(),
+            kind: Kind::Gauge,
+            series: failing.collect(),
+        },
+    ]
+}
+
 fn scopes_of_today(view: &View, today: NaiveDate) -> Vec<Scope> {
     let ended = |org_id: &str| {
         let mut versions = view.orgs().iter().filter(|org| org.org_id == org_id);
@@ -71,6 +185,9 @@ fn period_of(window: Window, view: &View, today: NaiveDate) -> Option<Period> {
     match window {
         Window::None => None,
         Window::Now => Some(Period { start: today, end: tomorrow }),
+        Window::Year => {
+            Some(Period { start: NaiveDate::from_ymd_opt(today.year(), 1, 1)?, end: tomorrow })
+        }
         Window::Trailing28Days => {
             Some(Period { start: today.checked_sub_days(Days::new(28))?, end: today })
         }
@@ -113,6 +230,7 @@ fn families_of(
         Window::Trailing28Days => "trailing 28 local days before today",
         Window::All => "cumulative since the first event; withdrawn events lower it",
         Window::Now => "as of now",
+        Window::Year => "calendar year up to today",
         Window::None => "",
     };
     let not_additive = "do not sum over scopes";

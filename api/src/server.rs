@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use pipeline::definition::Definitions;
+use pipeline::goal::{self, Goals};
 use pipeline::lake::{Lake, WriteLock};
 use pipeline::metric::Catalogue;
+use pipeline::pseudonym::Identities;
 use pipeline::query::{Reader, View};
 use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
@@ -25,11 +27,20 @@ use crate::measure::{self, Measurement};
 /// How often the inbox is emptied: many small commits are what wears a Delta table out.
 const LAND_EVERY: Duration = Duration::from_secs(2);
 
+/// How often the definitions of a folder are read again, in steps of the lander.
+const RELOAD_STEPS: u32 = 5;
+
+/// How long goals and checks rest at least between two computations, and how many times as long as one took.
+const WATCH_EVERY: Duration = Duration::from_secs(15);
+const WATCH_REST: u32 = 10;
+
 /// How a server runs.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The lake's folder.
     pub lake: PathBuf,
+    /// The folder that replaces or adds to the built-in definitions.
+    pub sql: Option<PathBuf>,
     /// The address of the HTTP interface.
     pub http: SocketAddr,
     /// The present.
@@ -39,12 +50,14 @@ pub struct Options {
 /// What the answering tasks share.
 #[derive(Debug)]
 pub struct Server {
-    definitions: Arc<Definitions>,
+    definitions: RwLock<Arc<Definitions>>,
     catalogue: Catalogue,
+    identities: Identities,
     clock: Clock,
     inbox: Inbox,
     view: RwLock<Arc<View>>,
     measured: RwLock<Measured>,
+    watched: RwLock<String>,
     landing_error: Mutex<Option<String>>,
 }
 
@@ -67,9 +80,24 @@ impl Server {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The definition files.
-    pub fn definitions(&self) -> &Definitions {
-        &self.definitions
+    /// The definition files. Models and metrics are those of the start, goals, checks and reports the newest.
+    pub fn definitions(&self) -> Arc<Definitions> {
+        Arc::clone(&self.definitions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What readers see of persons and parties.
+    pub fn identities(&self) -> &Identities {
+        &self.identities
+    }
+
+    /// The present local day.
+    pub fn today(&self) -> NaiveDate {
+        self.clock.today(self.view().zone())
+    }
+
+    /// Goals and checks as exposition text.
+    pub fn watched(&self) -> String {
+        self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The metrics.
@@ -124,11 +152,13 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
     let server = Arc::new(Server {
         catalogue: Catalogue::load(&definitions)?,
-        definitions,
+        definitions: RwLock::new(definitions),
+        identities: Identities::pseudonyms_of(&options.lake)?,
         clock: options.clock,
         inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
         view: RwLock::new(reader.view()),
         measured: RwLock::default(),
+        watched: RwLock::default(),
         landing_error: Mutex::default(),
     });
     let lander = Lander {
@@ -136,16 +166,21 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         lake,
         lock,
         reader,
+        sql: options.sql,
+        steps: 0,
+        recorded: None,
         is_fresh: true,
         measured_for: None,
     };
     let landing = tokio::spawn(lander.run());
+    let watching = tokio::spawn(watch(Arc::clone(&server)));
     announce(listener.local_addr().context("failed to read the address")?, options.clock)?;
     axum::serve(listener, http::routes(server))
         .with_graceful_shutdown(stopped())
         .await
         .context("the HTTP server failed")?;
     landing.abort();
+    watching.abort();
     Ok(())
 }
 
@@ -183,6 +218,11 @@ struct Lander {
     lake: Lake,
     lock: WriteLock,
     reader: Reader,
+    /// The folder of definitions that is read again from time to time.
+    sql: Option<PathBuf>,
+    steps: u32,
+    /// The definitions whose goals are recorded.
+    recorded: Option<Arc<Definitions>>,
     /// Whether rollups and view reflect everything that has landed.
     is_fresh: bool,
     /// The state and the day that the newest measurement is about.
@@ -203,6 +243,8 @@ impl Lander {
     }
 
     async fn step(&mut self) -> anyhow::Result<()> {
+        self.reload_definitions();
+        self.record_goals().await;
         for (source, bodies) in self.server.inbox.waiting().context("failed to list the inbox")? {
             // Set before the work, so that a step that fails half-way is made up for by the next.
             self.is_fresh = false;
@@ -210,7 +252,8 @@ impl Lander {
         }
         // Nobody else writes to the lake, so without a landing there is nothing to refresh.
         if !self.is_fresh {
-            refresh::refresh(&mut self.lake, &self.lock, &self.server.definitions).await?;
+            let definitions = self.server.definitions();
+            refresh::refresh(&mut self.lake, &self.lock, &definitions).await?;
             if self.reader.update().await? {
                 self.server.show(self.reader.view());
             }
@@ -221,7 +264,7 @@ impl Lander {
     }
 
     async fn land(&mut self, source: &str, bodies: &[PathBuf]) -> anyhow::Result<()> {
-        let mapping = Mapping::find(&self.server.definitions, source)?;
+        let mapping = Mapping::find(&self.server.definitions(), source)?;
         let inputs =
             bodies.iter().map(|body| InputFile::new(body)).collect::<Result<Vec<_>, _>>()?;
         let now = Clock::Machine.now();
@@ -230,6 +273,55 @@ impl Lander {
         let landed: u64 = outcomes.iter().map(|outcome| outcome.landed).sum();
         tracing::info!(source, bodies = bodies.len(), landed, "landed {landed} events");
         self.server.inbox.remove(bodies).context("failed to empty the inbox")
+    }
+
+    /// Reads the folder of definitions again: a goal that is edited holds without a restart.
+    fn reload_definitions(&mut self) {
+        self.steps = self.steps.wrapping_add(1);
+        let Some(folder) = &self.sql else { return };
+        if !self.steps.is_multiple_of(RELOAD_STEPS) {
+            return;
+        }
+        match Definitions::load(Some(folder)) {
+            Ok(definitions) if definitions != *self.server.definitions() => {
+                tracing::info!(folder = %folder.display(), "definitions changed");
+                let mut known =
+                    self.server.definitions.write().unwrap_or_else(PoisonError::into_inner);
+                *known = Arc::new(definitions);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "definitions cannot be read; the last ones hold"),
+        }
+    }
+
+    /// Keeps every change of the goals with its date.
+    async fn record_goals(&mut self) {
+        let definitions = self.server.definitions();
+        if self.recorded.as_ref().is_some_and(|recorded| Arc::ptr_eq(recorded, &definitions)) {
+            return;
+        }
+        let years: Vec<i32> = definitions
+            .in_folder("goals", "toml")
+            .filter_map(|(name, _)| name.parse().ok())
+            .collect();
+        for year in years {
+            let recorded = match Goals::load(&definitions, &self.server.catalogue, year) {
+                Ok(goals) => {
+                    let today = self.server.today();
+                    goal::record(&self.lake, &self.lock, &goals, today).await
+                }
+                Err(error) => Err(error),
+            };
+            match recorded {
+                Ok(changes) if changes.is_empty() => {}
+                Ok(changes) => {
+                    tracing::info!(year, changes = changes.len(), "recorded changes of goals");
+                    self.is_fresh = false;
+                }
+                Err(error) => tracing::error!(year, %error, "goals cannot be recorded"),
+            }
+        }
+        self.recorded = Some(definitions);
     }
 
     async fn measure(&mut self) {
@@ -252,6 +344,27 @@ impl Lander {
         };
         *self.server.measured.write().unwrap_or_else(PoisonError::into_inner) = measured;
         self.measured_for = Some((view.version(), today));
+    }
+}
+
+/// Follows goals and checks apart from landing: they take longer and may be a little older.
+async fn watch(server: Arc<Server>) {
+    let mut watched_for = None;
+    loop {
+        let (view, definitions, today) = (server.view(), server.definitions(), server.today());
+        let mut rest = WATCH_EVERY;
+        let is_new = watched_for.as_ref().is_none_or(|(version, day, known)| {
+            *version != view.version() || *day != today || !Arc::ptr_eq(known, &definitions)
+        });
+        if is_new {
+            let started = Instant::now();
+            let families = measure::watch(&view, &server.catalogue, &definitions, today).await;
+            *server.watched.write().unwrap_or_else(PoisonError::into_inner) =
+                exposition::render(&families);
+            rest = rest.max(started.elapsed() * WATCH_REST);
+            watched_for = Some((view.version(), today, definitions));
+        }
+        tokio::time::sleep(rest).await;
     }
 }
 

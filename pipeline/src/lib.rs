@@ -10,14 +10,21 @@ pub mod bitmap;
 pub mod calendar;
 pub mod definition;
 pub mod event;
+mod functions;
 pub mod lake;
 pub mod land;
-pub mod metric;
 pub mod model;
+pub mod pseudonym;
 pub mod query;
 pub mod reference;
 pub mod refresh;
-pub mod simulate;
 pub mod source;
+
+pub mod check;
+pub mod goal;
+pub mod metric;
+pub mod reconcile;
+pub mod report;
+pub mod simulate;
 
 pub use error::{Error, Result};

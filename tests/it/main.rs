@@ -14,5 +14,6 @@ mod http;
 mod kill;
 mod prometheus;
 mod receipt;
+mod standing;
 mod walk;
 mod web;

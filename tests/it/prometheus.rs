@@ -11,10 +11,7 @@ use crate::harness::{
     Process, Server, free_port, get, quoted, repository, sql, succeed, wait_for, yubei,
 };
 
-const TRAILING_28_DAYS: (&str, &str) = ("2025-12-04", "2026-01-01");
-const NOW: (&str, &str) = ("2026-01-01", "2026-01-02");
-
-/// Values by scope and by the metric's parameter, empty where it has none.
+/// Values by scope and by the metric's parameters, empty where it has none.
 type Samples = BTreeMap<(String, String), f64>;
 
 /// A Prometheus that scrapes one server every second.
@@ -67,116 +64,108 @@ impl Prometheus {
         Some(found["data"]["result"].as_array()?.clone())
     }
 
-    /// The newest samples of a name, by scope and one more label.
-    fn samples(&self, name: &str, label: &str) -> Samples {
+    /// The newest samples of a name in some scopes, by scope and the labels of parameters.
+    fn samples(&self, name: &str, parameters: &[&str]) -> Samples {
         let found = self.try_query(name).unwrap();
         let mut samples = Samples::new();
         for sample in &found {
             let text = |label: &str| sample["metric"][label].as_str().unwrap_or("").to_owned();
             assert!(!text("scope_kind").is_empty(), "{sample}");
+            if !SCOPES.split(',').any(|scope| scope == text("scope")) {
+                continue;
+            }
+            let labels: Vec<String> = parameters.iter().map(|name| text(name)).collect();
             // Read as the API's numbers are read, whose last bit may be off by the reader.
             let value = serde_json::from_str(sample["value"][1].as_str().unwrap()).unwrap();
-            assert_eq!(samples.insert((text("scope"), text(label)), value), None, "{sample}");
+            let key = (text("scope"), labels.join(" "));
+            assert_eq!(samples.insert(key, value), None, "{sample}");
         }
         samples
     }
 }
 
-/// The column of a metric's rows in the JSON API, for every scope and every value of a parameter.
-fn samples_of_api(server: &Server, metric: &Exported, column: &str) -> Samples {
-    let scopes = server.get("/api/v1/scopes").json();
-    let scopes = scopes["scopes"].as_array().unwrap().iter();
-    let scopes: Vec<_> = scopes.map(|scope| quoted(scope["scope"].as_str().unwrap())).collect();
-    let (from, to) = metric.period;
-    let query = format!("from={from}&to={to}&grain=all&scope={}", scopes.join(","));
-    let mut samples = Samples::new();
-    let values: &[&str] = if metric.values.is_empty() { &[""] } else { metric.values };
-    for value in values {
-        let parameter = match metric.parameter {
-            "" => String::new(),
-            name => format!("&{name}={value}"),
-        };
-        for row in server.metric(metric.id, &format!("{query}{parameter}")) {
-            let scope = row["scope"].as_str().unwrap().to_owned();
-            if let Some(number) = row[column].as_f64() {
-                samples.insert((scope, (*value).to_owned()), number);
+/// The scopes whose numbers are compared: every sort of scope, a unit that is silent and one that is not.
+const SCOPES: &str =
+    "district,towns,departments,teams,area:南部,town-dawan,town-longta,dept-justice,team-market";
+
+/// The period that `/metrics` is about, as of the morning of 1 January 2026.
+fn period(window: &str, first_day: &str) -> (String, String) {
+    let (from, to) = match window {
+        "28d" => ("2025-12-04", "2026-01-01"),
+        "all" => (first_day, "2026-01-02"),
+        "now" | "year" => ("2026-01-01", "2026-01-02"),
+        other => panic!("an unknown window {other}"),
+    };
+    (from.to_owned(), to.to_owned())
+}
+
+/// Every combination of the values of a metric's parameters, as parts of a query string.
+fn combinations(parameters: &[Value]) -> Vec<Vec<(String, String)>> {
+    let mut all = vec![Vec::new()];
+    for parameter in parameters {
+        let name = parameter["name"].as_str().unwrap();
+        let values = parameter["values"].as_array().unwrap();
+        all = all
+            .iter()
+            .flat_map(|chosen| {
+                values.iter().map(move |value| {
+                    let mut chosen: Vec<(String, String)> = chosen.clone();
+                    chosen.push((name.to_owned(), value.as_str().unwrap().to_owned()));
+                    chosen
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+/// Every value that Prometheus has of a metric is the value of the API, and the other way round.
+#[track_caller]
+fn check(prometheus: &Prometheus, server: &Server, metric: &Value, first_day: &str) {
+    let text = |key: &str| metric[key].as_str().unwrap();
+    let (from, to) = period(text("prometheus_window"), first_day);
+    let parameters = metric["parameters"].as_array().unwrap();
+    let names: Vec<&str> = parameters.iter().map(|it| it["name"].as_str().unwrap()).collect();
+    let columns = [("", "value"), ("_numerator", "numerator"), ("_denominator", "denominator")];
+    let columns = &columns[..if text("kind") == "ratio" { 3 } else { 1 }];
+    let mut of_api = vec![Samples::new(); columns.len()];
+    for chosen in combinations(parameters) {
+        let more: String =
+            chosen.iter().map(|(name, value)| format!("&{name}={}", quoted(value))).collect();
+        let query = format!("from={from}&to={to}&scope={}{more}", quoted(SCOPES));
+        let labels: Vec<&str> = chosen.iter().map(|(_, value)| value.as_str()).collect();
+        for row in server.metric(text("id"), &query) {
+            for ((_, column), samples) in columns.iter().zip(&mut of_api) {
+                if let Some(number) = row[*column].as_f64() {
+                    let scope = row["scope"].as_str().unwrap().to_owned();
+                    samples.insert((scope, labels.join(" ")), number);
+                }
             }
         }
     }
-    samples
-}
-
-/// A metric, its name in Prometheus, and the period that /metrics is about.
-struct Exported {
-    id: &'static str,
-    name: &'static str,
-    period: (&'static str, &'static str),
-    parameter: &'static str,
-    values: &'static [&'static str],
-}
-
-const fn plain(
-    id: &'static str,
-    name: &'static str,
-    period: (&'static str, &'static str),
-) -> Exported {
-    Exported { id, name, period, parameter: "", values: &[] }
-}
-
-/// Every value that Prometheus has is the value of the API, and the other way round.
-#[track_caller]
-fn check(prometheus: &Prometheus, server: &Server, metric: &Exported) {
-    let is_ratio = metric.id.ends_with("_ratio");
-    let columns = [("", "value"), ("_numerator", "numerator"), ("_denominator", "denominator")];
-    for (suffix, column) in columns.into_iter().take(if is_ratio { 3 } else { 1 }) {
-        let name = format!("{}{suffix}", metric.name);
-        let scraped = prometheus.samples(&name, metric.parameter);
-        assert!(scraped.len() > 40, "{name} has {} samples", scraped.len());
-        assert_eq!(scraped, samples_of_api(server, metric, column), "{name}");
+    for ((suffix, _), samples) in columns.iter().zip(of_api) {
+        let name = format!("{}{suffix}", text("prometheus"));
+        assert_eq!(prometheus.samples(&name, &names), samples, "{name}");
     }
 }
 
 #[test]
-fn what_prometheus_scrapes_is_what_the_api_says() {
+fn what_prometheus_scrapes_is_what_the_api_says_for_every_metric() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_as_of(&yubei().copy(folder.path()));
     let prometheus = Prometheus::start(server.address());
-    let first =
+    let first_day =
         server.get("/api/v1/status").json()["first_event_date"].as_str().unwrap().to_owned();
-    assert_eq!(first, "2024-01-01");
-    let so_far = ("2024-01-01", NOW.1);
-    let levels: &[&str] = &["L1", "L2", "L3"];
-    for id in ["officer_activity_ratio", "officers_active"] {
-        let period = TRAILING_28_DAYS;
-        check(
-            &prometheus,
-            &server,
-            &Exported { id, name: id, period, parameter: "level", values: levels },
-        );
-    }
-    for metric in [
-        Exported {
-            id: "case_days_to_decision",
-            name: "case_days_to_decision",
-            period: TRAILING_28_DAYS,
-            parameter: "statistic",
-            values: &["median", "p90"],
-        },
-        plain("inspection_detection_ratio", "inspection_detection_ratio", TRAILING_28_DAYS),
-        plain("cases_open", "cases_open", NOW),
-        plain("officers_on_roster", "officers_on_roster", NOW),
-        plain("orgs_onboarded_ratio", "orgs_onboarded_ratio", NOW),
-        plain("org_silent_working_days", "org_silent_working_days", NOW),
-        plain("last_event_timestamp_seconds", "last_event_timestamp_seconds", NOW),
-        plain("inspections", "inspections_total", so_far),
-        plain("joint_inspections", "joint_inspections_total", so_far),
-        plain("patrols", "patrols_total", so_far),
-        plain("cases_filed", "cases_filed_total", so_far),
-        plain("cases_decided", "cases_decided_total", so_far),
-        plain("cases_closed", "cases_closed_total", so_far),
-        plain("events_landed", "events_landed_total", so_far),
-    ] {
-        check(&prometheus, &server, &metric);
+    let catalogue = server.get("/api/v1/metrics").json();
+    let exported: Vec<&Value> = catalogue["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|metric| metric["prometheus_window"] != "none")
+        .collect();
+    assert!(exported.len() > 60, "{}", exported.len());
+    for metric in exported {
+        check(&prometheus, &server, metric, &first_day);
     }
     let landed = prometheus.try_query("lawpulse_last_landed_timestamp_seconds > 0").unwrap();
     assert_eq!(landed.len(), 1);

@@ -39,7 +39,7 @@ pub(super) async fn push(
     if !well_named || source.is_empty() {
         return Err(Problem::bad_request("`source` is the name of a mapping in sql/sources"));
     }
-    let mapping = Mapping::find(server.definitions(), source)?;
+    let mapping = Mapping::find(&server.definitions(), source)?;
     let encoding = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
     let body = decode(&body, encoding)?;
     let view = server.view();

@@ -14,6 +14,7 @@ use crate::server::Server;
 pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Response, Problem> {
     let measured = server.measured();
     let mut text = measured.text.clone();
+    text.push_str(&server.watched());
     text.push_str(&render(&own_families(&server)));
     let process = TextEncoder::new()
         .encode_to_string(&prometheus::gather())

@@ -1,7 +1,7 @@
 //! What the library promises, as facts about lakes that are made through its own landing path.
 //!
-//! The modules follow a line: it is mapped, judged, landed once, rolled up, counted. The metrics are
-//! in `tests/slt`, one file a subject.
+//! The modules follow a line: it is mapped, judged, landed once, rolled up, counted; then come goals,
+//! checks and reports. The metrics are in `tests/slt`, one file a subject.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,3 +23,9 @@ mod refresh;
 mod distinct;
 
 mod slt;
+
+mod goals;
+
+mod checks;
+
+mod report;

@@ -1,0 +1,201 @@
+//! Where the district stands: goals, checks and reconciled figures, as answers and reports tell them.
+
+use anyhow::Context as _;
+use chrono::{Datelike, NaiveDate};
+use pipeline::check::{self, Checks, Outcome};
+use pipeline::definition::Definitions;
+use pipeline::goal::{self, Goal, Goals, Progress};
+use pipeline::metric::{self, Catalogue};
+use pipeline::query::View;
+use pipeline::report::{self, CheckLine, Edition, GoalLine, Report};
+use serde_json::{Value, json};
+
+use crate::explained;
+
+/// The goals of a year and how each stands on a day.
+pub async fn goals(
+    view: &View,
+    catalogue: &Catalogue,
+    definitions: &Definitions,
+    year: i32,
+    as_of: NaiveDate,
+) -> pipeline::Result<Vec<(Goal, Progress)>> {
+    let goals = Goals::load(definitions, catalogue, year)?;
+    let progress = goal::track(view, catalogue, &goals, as_of).await?;
+    let with_goal = |progress: Progress| Some((goals.get(&progress.goal_id)?.clone(), progress));
+    Ok(progress.into_iter().filter_map(with_goal).collect())
+}
+
+/// The year whose goals a lake is held to on a day: that of the day, or the newest before it that has goals.
+pub fn goal_year(definitions: &Definitions, as_of: NaiveDate) -> Option<i32> {
+    let years = definitions.in_folder("goals", "toml").filter_map(|(name, _)| name.parse().ok());
+    // On the first days of a year last year's goals are still what people look at.
+    let recent = as_of.pred_opt().unwrap_or(as_of).year();
+    years.filter(|year: &i32| *year <= recent).max()
+}
+
+/// Runs every check, the sums of additive metrics among them; keeps at most `limit` rows of each.
+pub async fn checks(
+    view: &View,
+    catalogue: &Catalogue,
+    checks: &Checks,
+    as_of: NaiveDate,
+    limit: usize,
+) -> pipeline::Result<Vec<Outcome>> {
+    let mut outcomes = check::run(view, checks, limit).await?;
+    outcomes.push(check::run_additivity(view, catalogue, as_of).await?);
+    Ok(outcomes)
+}
+
+/// Drafts a report with the goals of the year after it, or else its own, and every check.
+pub async fn report(
+    view: &View,
+    catalogue: &Catalogue,
+    definitions: &Definitions,
+    edition: &Edition,
+    as_of: NaiveDate,
+) -> pipeline::Result<Report> {
+    let (Edition::Year(year) | Edition::Month(year, _) | Edition::Unit(year, _)) = edition;
+    let has_goals = |year: &i32| definitions.file(&format!("goals/{year}.toml")).is_ok();
+    let standing = match [year + 1, *year].into_iter().find(has_goals) {
+        Some(year) => goals(view, catalogue, definitions, year, as_of).await?,
+        None => Vec::new(),
+    };
+    let goals = goal_lines(view, catalogue, &standing);
+    let outcomes = checks(view, catalogue, &Checks::load(definitions)?, as_of, 0).await?;
+    let checks = check_lines(&outcomes);
+    report::draft(view, catalogue, definitions, edition, as_of, &goals, &checks).await
+}
+
+/// The name of a scope for people.
+pub fn scope_name(view: &View, scope_id: &str) -> String {
+    metric::resolve(view.orgs(), scope_id)
+        .ok()
+        .and_then(|scopes| scopes.into_iter().next())
+        .map_or_else(|| scope_id.to_owned(), |scope| scope.name)
+}
+
+/// Goals as lines of a report.
+pub fn goal_lines(view: &View, catalogue: &Catalogue, goals: &[(Goal, Progress)]) -> Vec<GoalLine> {
+    goals
+        .iter()
+        .map(|(goal, progress)| GoalLine {
+            goal_id: goal.id.clone(),
+            title: goal.title_zh.clone(),
+            task: goal.task.title_zh().to_owned(),
+            owner: goal.owner.clone(),
+            metric: goal.metric.clone(),
+            scope: scope_name(view, &progress.scope_id),
+            unit: catalogue.get(&goal.metric).map_or("", |metric| metric.unit()).to_owned(),
+            baseline: progress.baseline,
+            value: progress.value,
+            should_be: progress.should_be,
+            target: progress.target,
+            forecast: progress.forecast.map(|forecast| forecast.value),
+            forecast_low: progress.forecast.map(|forecast| forecast.low),
+            forecast_high: progress.forecast.map(|forecast| forecast.high),
+            due: Some(progress.due),
+            status: progress.status.name().to_owned(),
+            note: progress.reason.clone().or_else(|| goal.note.clone()),
+        })
+        .collect()
+}
+
+/// Checks as lines of a report.
+pub fn check_lines(outcomes: &[Outcome]) -> Vec<CheckLine> {
+    outcomes
+        .iter()
+        .map(|outcome| CheckLine {
+            check_id: outcome.check.id().to_owned(),
+            title: outcome.check.title_zh().to_owned(),
+            status: status_of(outcome).to_owned(),
+            rows: outcome.failed.is_none().then_some(outcome.violations),
+            note: outcome
+                .failed
+                .clone()
+                .or_else(|| (!outcome.holds()).then(|| outcome.check.remedy().to_owned())),
+        })
+        .collect()
+}
+
+/// `passed`, `failed`, or `unknown` for a check that could not run.
+pub fn status_of(outcome: &Outcome) -> &'static str {
+    match (outcome.failed.is_some(), outcome.violations) {
+        (true, _) => "unknown",
+        (false, 0) => "passed",
+        (false, _) => "failed",
+    }
+}
+
+/// Goals as JSON.
+pub fn goals_json(view: &View, catalogue: &Catalogue, goals: &[(Goal, Progress)]) -> Vec<Value> {
+    goals
+        .iter()
+        .map(|(goal, progress)| {
+            json!({
+                "goal": goal.id,
+                "task": goal.task.name(),
+                "task_zh": goal.task.title_zh(),
+                "task_en": goal.task.title_en(),
+                "title_zh": goal.title_zh,
+                "title_en": goal.title_en,
+                "metric": goal.metric,
+                "parameters": goal.parameters,
+                "unit": catalogue.get(&goal.metric).map_or("", |metric| metric.unit()),
+                "scope": progress.scope_id,
+                "scope_name": scope_name(view, &progress.scope_id),
+                "kind": goal.kind.name(),
+                "side": goal.side.name(),
+                "measure": goal.measure.name(),
+                "owner": goal.owner,
+                "due": progress.due,
+                "baseline": progress.baseline,
+                "value": progress.value,
+                "numerator": progress.numerator,
+                "denominator": progress.denominator,
+                "should_be": progress.should_be,
+                "target": progress.target,
+                "path": progress.path,
+                "forecast": progress.forecast.map(|forecast| json!({
+                    "value": forecast.value,
+                    "low": forecast.low,
+                    "high": forecast.high,
+                    "method": forecast.method.name(),
+                })),
+                "status": progress.status.name(),
+                "reason": progress.reason,
+                "source": goal.source,
+                "note": goal.note,
+            })
+        })
+        .collect()
+}
+
+/// Outcomes of checks as JSON.
+pub fn checks_json(outcomes: &[Outcome]) -> anyhow::Result<Vec<Value>> {
+    outcomes
+        .iter()
+        .map(|outcome| {
+            let check = &outcome.check;
+            let by_org: Vec<Value> = outcome
+                .by_org
+                .iter()
+                .map(|(org_id, count)| json!({ "org": org_id, "violations": count }))
+                .collect();
+            Ok(json!({
+                "check": check.id(),
+                "title_zh": check.title_zh(),
+                "title_en": check.title_en(),
+                "definition": check.definition(),
+                "source": check.source(),
+                "severity": check.severity().name(),
+                "remedy": check.remedy(),
+                "status": status_of(outcome),
+                "violations": outcome.violations,
+                "failed": outcome.failed,
+                "by_org": by_org,
+                "rows": explained::rows_json(&outcome.rows).context("failed to tell a check's rows")?,
+            }))
+        })
+        .collect()
+}
