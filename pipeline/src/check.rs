@@ -257,7 +257,9 @@ async fn run_one(context: &SessionContext, check: &Check, limit: usize) -> Resul
         let batch = plain(&batch.map_err(Error::query(&what))?)?;
         violations += batch.num_rows() as u64;
         count_orgs(&batch, &mut by_org)?;
-        rows = first_of(&rows, &batch, limit)?;
+        if limit > 0 {
+            rows = first_of(&rows, &batch, limit)?;
+        }
     }
     Ok(Outcome { check: check.clone(), violations, rows, by_org, failed: None })
 }

@@ -11,7 +11,7 @@
 -- rankable = false
 -- suppress_below = 5
 -- [prometheus]
--- name = "training_hours_met_ratio"
+-- name = "training_met_ratio"
 -- type = "gauge"
 -- window = "year"
 with hours as (

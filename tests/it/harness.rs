@@ -120,6 +120,18 @@ pub(crate) fn metric(lake: &Path, arguments: &str) -> Rows {
     csv_rows(&lawpulse(["metric"].into_iter().chain(arguments.split(' ')).chain(lake)))
 }
 
+/// A folder of definitions in which a metric withholds nothing, to compare small numbers too.
+pub(crate) fn unsuppressed(folder: &Path, metric: &str) -> PathBuf {
+    let shipped = fs::read_to_string(repository(&format!("sql/metrics/{metric}.sql"))).unwrap();
+    let kept: Vec<&str> =
+        shipped.lines().filter(|line| !line.starts_with("-- suppress_below")).collect();
+    assert!(kept.len() < shipped.lines().count(), "{metric} withholds nothing anyway");
+    let definitions = folder.join("unsuppressed");
+    fs::create_dir_all(definitions.join("metrics")).unwrap();
+    fs::write(definitions.join(format!("metrics/{metric}.sql")), kept.join("\n")).unwrap();
+    definitions
+}
+
 /// The rows of a CSV text.
 #[track_caller]
 pub(crate) fn csv_rows(text: &str) -> Rows {
@@ -360,21 +372,16 @@ impl Server {
     }
 
     /// The rows of every metric of the catalogue, for every value of its parameters; the whole period for a
-    /// metric that does not have the query's grain.
+    /// metric that is not asked for by years.
     #[track_caller]
     pub(crate) fn all_metrics(&self, query: &str) -> BTreeMap<String, Vec<Value>> {
         let catalogue = self.get("/api/v1/metrics").json();
         let mut all = BTreeMap::new();
         for each in catalogue["metrics"].as_array().unwrap() {
             let id = each["id"].as_str().unwrap();
-            let has =
-                |grain: &&Value| query.contains(&format!("grain={}&", grain.as_str().unwrap()));
-            let query = match each["grains"].as_array().unwrap().iter().find(has) {
-                Some(_) => query.to_owned(),
-                None => {
-                    query.replace("grain=quarter", "grain=all").replace("grain=month", "grain=all")
-                }
-            };
+            let has_years = each["grains"].as_array().unwrap().contains(&Value::from("year"));
+            let query =
+                if has_years { query.to_owned() } else { query.replace("grain=year", "grain=all") };
             let mut queries = vec![query];
             for parameter in each["parameters"].as_array().unwrap() {
                 let name = parameter["name"].as_str().unwrap();

@@ -29,12 +29,13 @@ fn computed_by_duckdb(file: &Path, zone: &str) -> Numbers {
     numbers(harness::csv_rows(&String::from_utf8(printed).unwrap()))
 }
 
-fn computed_by_lawpulse(lake: &Path) -> Numbers {
-    let asked = [
-        "officers_active --param level=L2 --scope district/*",
-        "cases_open --scope district/*",
-        "cases_open --scope district",
-    ];
+fn computed_by_lawpulse(lake: &Path, folder: &Path) -> Numbers {
+    let definitions = harness::unsuppressed(folder, "officers_active");
+    let active = format!(
+        "officers_active --param level=L2 --scope district/* --sql {}",
+        definitions.display()
+    );
+    let asked = [active.as_str(), "cases_open --scope district/*", "cases_open --scope district"];
     let months = format!("--grain month --from {FIRST_MONTH} --to {END}");
     asked.iter().flat_map(|asked| numbers(metric(lake, &format!("{asked} {months}")))).collect()
 }
@@ -50,7 +51,7 @@ fn check(file: PathBuf, zone: &str) {
     let expected = computed_by_duckdb(&file, zone);
     assert_eq!(expected.len(), 17 * (10 + 10 + 1), "months times units");
     assert!(expected.values().sum::<f64>() > 1_000.0);
-    let actual = computed_by_lawpulse(&lake);
+    let actual = computed_by_lawpulse(&lake, folder.path());
     for (key, value) in &expected {
         assert_eq!(actual.get(key), Some(value), "{key:?}");
     }

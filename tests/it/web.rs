@@ -83,7 +83,9 @@ fn check(server: &Server, query: &str, lang: &str, year: i32) {
 #[track_caller]
 fn check_quiet_units(server: &Server, page: &Value, year: i32) {
     let december = format!("from={year}-12-01&to={}-01-01&scope=district/*&level=L2", year + 1);
-    let rows = server.metric("officer_activity_ratio", &december);
+    let mut rows = server.metric("officer_activity_ratio", &december);
+    // Units that ended before have nobody on the roster.
+    rows.retain(|row| !row["denominator"].is_null());
     let quiet = page["quiet"].as_array().unwrap();
     assert_eq!(quiet.len(), rows.len());
     let mut last = 0.0;

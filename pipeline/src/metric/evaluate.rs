@@ -144,8 +144,10 @@ pub async fn explain(
         columns.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
     );
     let frame = prepared.plan(&what, &select).await?;
-    let schema = Arc::new(frame.schema().as_arrow().clone());
+    let planned = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await.map_err(Error::query(&what))?;
+    // The engine may run with narrower types than it planned.
+    let schema = batches.first().map_or(planned, RecordBatch::schema);
     let rows = arrow::compute::concat_batches(&schema, &batches).map_err(Error::internal)?;
     Ok(Some(Evidence { rows: identities.of_rows(&rows)?, total }))
 }

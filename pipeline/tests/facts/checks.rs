@@ -938,6 +938,8 @@ fn violations_are_counted_by_unit_and_only_the_first_rows_are_kept() {
     assert_eq!(by_org, [(Some("dawan"), 2), (Some("longta"), 1)]);
     assert_eq!(rows(&outcome).len(), 1);
     assert!(rows(&outcome)[0].starts_with("dawan x-1 "));
+    let outcome = wait(check::run(&lake.view(), &checks, 0)).unwrap().pop().unwrap();
+    assert_eq!((outcome.violations, outcome.rows.num_rows()), (3, 0));
 }
 
 #[test]

@@ -390,6 +390,8 @@ fn describe_filler(platform: &Platform, org: usize, what: What, own: u64, row: &
         65..67 if platform.cases > 0 => {
             row.event_type = "dossier.reviewed";
             push_team(platform, org, own, row);
+            row.object_id.push_str("dossier-");
+            push_number(&mut row.object_id, mix(own) % 1_000_000_000, 9);
             row.attributes.push_str("{\"case_id\":\"case-");
             push_number(&mut row.attributes, spread(own, platform.cases), 9);
             row.attributes.push_str("\",\"score\":");
