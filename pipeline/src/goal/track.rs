@@ -427,7 +427,10 @@ fn from_totals(kind: MetricKind, start: NaiveDate, totals: &[Sample]) -> Sides {
     sides(kind, &curve)
 }
 
-fn sides(kind: MetricKind, curve: &dyn Fn(&dyn Fn(&Sample) -> f64) -> Curve) -> Sides {
+/// Reads one number of a sample.
+type Pick<'p> = &'p dyn Fn(&Sample) -> f64;
+
+fn sides(kind: MetricKind, curve: &dyn Fn(Pick<'_>) -> Curve) -> Sides {
     Sides {
         numerators: curve(&|sample| amount(kind, sample)),
         denominators: (kind == MetricKind::Ratio)
