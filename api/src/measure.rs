@@ -1,6 +1,8 @@
 //! The catalogue as families of series: what `/metrics` says about the district.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{Datelike, Days, NaiveDate};
 use pipeline::check::{Checks, Outcome};
@@ -10,6 +12,7 @@ use pipeline::metric::{
     self, Catalogue, Metric, Period, PrometheusType, Request, Sample, Scope, ScopeKind, Window,
 };
 use pipeline::query::View;
+use tokio::task::JoinSet;
 
 use crate::exposition::{Family, Kind, Series};
 use crate::standing;
@@ -27,37 +30,88 @@ pub struct Measurement {
 ///
 /// Ratios come with their numerators and denominators as series of their own, so that they can be
 /// put together again over time; ratios without a value are absent.
-pub async fn measure(view: &View, catalogue: &Catalogue, today: NaiveDate) -> Measurement {
-    let scopes = scopes_of_today(view, today);
+pub async fn measure(view: &Arc<View>, catalogue: &Catalogue, today: NaiveDate) -> Measurement {
+    let mut questions = Vec::new();
+    for metric in catalogue.iter() {
+        let Some(period) = period_of(metric.prometheus().window, view, today) else { continue };
+        questions.extend(combinations(metric).into_iter().map(|parameters| Question {
+            metric: metric.clone(),
+            period,
+            parameters,
+        }));
+    }
+    let scopes: Arc<[Scope]> = scopes_of_today(view, today).into();
+    let questions: Arc<[Question]> = questions.into();
+    let answers = answer_all(view, &questions, &scopes, today).await;
+    let mut found: BTreeMap<&str, Result<Values, String>> = BTreeMap::new();
+    for (question, answer) in questions.iter().zip(answers) {
+        let values = found.entry(question.metric.id()).or_insert_with(|| Ok(Values::new()));
+        match (values.as_mut(), answer) {
+            (Ok(values), Ok(samples)) => values.push((question.parameters.clone(), samples)),
+            (Ok(_), Err(error)) => *values = Err(error),
+            (Err(_), _) => {}
+        }
+    }
     let mut measurement = Measurement::default();
     for metric in catalogue.iter() {
-        match measure_one(view, metric, &scopes, today).await {
-            Ok(families) => measurement.families.extend(families),
-            Err(error) => {
-                measurement.failures.push((metric.id().to_owned(), error.to_string()));
-            }
+        match found.remove(metric.id()) {
+            Some(Ok(values)) => measurement.families.extend(families_of(metric, &scopes, &values)),
+            Some(Err(error)) => measurement.failures.push((metric.id().to_owned(), error)),
+            None => {}
         }
     }
     measurement
 }
 
-async fn measure_one(
-    view: &View,
-    metric: &Metric,
-    scopes: &[Scope],
-    today: NaiveDate,
-) -> pipeline::Result<Vec<Family>> {
-    let Some(period) = period_of(metric.prometheus().window, view, today) else {
-        return Ok(Vec::new());
-    };
-    let mut values = Vec::new();
-    for parameters in combinations(metric) {
-        let request = Request { periods: &[period], scopes, parameters: &parameters, as_of: today };
-        let samples = metric::evaluate(view, metric, &request).await?;
-        values.push((parameters, samples));
-    }
-    Ok(families_of(metric, scopes, &values))
+/// One evaluation of a metric.
+#[derive(Debug)]
+struct Question {
+    metric: Metric,
+    period: Period,
+    parameters: BTreeMap<String, String>,
 }
+
+/// Answers questions in their order, as many at once as there are processors: most of the work of a small
+/// question is its plan, which one processor makes.
+async fn answer_all(
+    view: &Arc<View>,
+    questions: &Arc<[Question]>,
+    scopes: &Arc<[Scope]>,
+    today: NaiveDate,
+) -> Vec<Result<Vec<Sample>, String>> {
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..at_once {
+        let (view, questions, scopes, next) =
+            (Arc::clone(view), Arc::clone(questions), Arc::clone(scopes), Arc::clone(&next));
+        workers.spawn(async move {
+            let mut answers = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(Question { metric, period, parameters }) = questions.get(index) else {
+                    return answers;
+                };
+                let request =
+                    Request { periods: &[*period], scopes: &scopes, parameters, as_of: today };
+                let answer = metric::evaluate(&view, metric, &request).await;
+                answers.push((index, answer.map_err(|error| error.to_string())));
+            }
+        });
+    }
+    // Of a worker that panics the answers are missing; the log has the panic.
+    let missing = || Err("its computation ended unexpectedly; the log says why".to_owned());
+    let mut answers: Vec<_> = questions.iter().map(|_| missing()).collect();
+    while let Some(worker) = workers.join_next().await {
+        for (index, answer) in worker.unwrap_or_default() {
+            answers[index] = answer;
+        }
+    }
+    answers
+}
+
+/// The samples of each combination of parameters.
+type Values = Vec<(BTreeMap<String, String>, Vec<Sample>)>;
 
 /// Follows the goals of the year and runs every check: families of series apart from those of the catalogue.
 ///

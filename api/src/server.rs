@@ -1,4 +1,4 @@
-//! The serving process: one task lands what was pushed and keeps the numbers fresh, the others answer.
+//! The serving process: one task lands what was pushed, two keep the numbers fresh, the others answer.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -170,17 +170,18 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         steps: 0,
         recorded: None,
         is_fresh: true,
-        measured_for: None,
     };
     let landing = tokio::spawn(lander.run());
+    let measuring = tokio::spawn(measure(Arc::clone(&server)));
     let watching = tokio::spawn(watch(Arc::clone(&server)));
     announce(listener.local_addr().context("failed to read the address")?, options.clock)?;
     axum::serve(listener, http::routes(server))
         .with_graceful_shutdown(stopped())
         .await
         .context("the HTTP server failed")?;
-    landing.abort();
-    watching.abort();
+    for task in [landing, measuring, watching] {
+        task.abort();
+    }
     Ok(())
 }
 
@@ -212,7 +213,7 @@ async fn stopped() {
     }
 }
 
-/// The one writer: lands the inbox, refreshes the rollups, measures.
+/// The one writer: lands the inbox, refreshes the rollups.
 struct Lander {
     server: Arc<Server>,
     lake: Lake,
@@ -225,8 +226,6 @@ struct Lander {
     recorded: Option<Arc<Definitions>>,
     /// Whether rollups and view reflect everything that has landed.
     is_fresh: bool,
-    /// The state and the day that the newest measurement is about.
-    measured_for: Option<(u64, NaiveDate)>,
 }
 
 impl Lander {
@@ -259,7 +258,6 @@ impl Lander {
             }
             self.is_fresh = true;
         }
-        self.measure().await;
         Ok(())
     }
 
@@ -323,32 +321,43 @@ impl Lander {
         }
         self.recorded = Some(definitions);
     }
+}
 
-    async fn measure(&mut self) {
-        let view = self.server.view();
-        let today = self.server.clock.today(view.zone());
-        if self.measured_for == Some((view.version(), today)) {
-            return;
+/// Computes the numbers of `/metrics` whenever something has landed or a day has begun, apart from landing: what is
+/// pushed meanwhile does not wait. Rests as long as it took.
+async fn measure(server: Arc<Server>) {
+    let mut measured_for = None;
+    loop {
+        let (view, today) = (server.view(), server.today());
+        let mut rest = LAND_EVERY;
+        if measured_for != Some((view.version(), today)) {
+            let started = Instant::now();
+            let Measurement { families, failures } =
+                measure::measure(&view, &server.catalogue, today).await;
+            for (metric, error) in &failures {
+                tracing::error!(metric, error, "metric cannot be computed");
+            }
+            let took = started.elapsed();
+            let measured = Measured {
+                text: exposition::render(&families),
+                failing: failures.into_iter().map(|(metric, _)| metric).collect(),
+                at: Some(Clock::Machine.now()),
+                took,
+            };
+            *server.measured.write().unwrap_or_else(PoisonError::into_inner) = measured;
+            measured_for = Some((view.version(), today));
+            rest = rest.max(took);
         }
-        let started = Instant::now();
-        let Measurement { families, failures } =
-            measure::measure(&view, &self.server.catalogue, today).await;
-        for (metric, error) in &failures {
-            tracing::error!(metric, error, "metric cannot be computed");
-        }
-        let measured = Measured {
-            text: exposition::render(&families),
-            failing: failures.into_iter().map(|(metric, _)| metric).collect(),
-            at: Some(Clock::Machine.now()),
-            took: started.elapsed(),
-        };
-        *self.server.measured.write().unwrap_or_else(PoisonError::into_inner) = measured;
-        self.measured_for = Some((view.version(), today));
+        tokio::time::sleep(rest).await;
     }
 }
 
 /// Follows goals and checks apart from landing: they take longer and may be a little older.
 async fn watch(server: Arc<Server>) {
+    // The numbers of `/metrics` come first.
+    while server.measured().at.is_none() {
+        tokio::time::sleep(LAND_EVERY / 10).await;
+    }
     let mut watched_for = None;
     loop {
         let (view, definitions, today) = (server.view(), server.definitions(), server.today());

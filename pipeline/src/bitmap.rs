@@ -7,6 +7,8 @@
 //! Encoding, version 1: the byte `1`, then for each run a varint gap (words skipped since the end of
 //! the run before), a varint number of words, and the words, little endian.
 
+mod periods;
+
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use datafusion::logical_expr::{
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use hashbrown::HashMap;
+
+pub(crate) use periods::PeriodSets;
 
 const VERSION: u8 = 1;
 const WORD_BITS: u32 = 64;
@@ -66,6 +70,17 @@ impl OfficerSet {
 
     /// Adds every member of `other`.
     pub fn unite(&mut self, other: &Self) {
+        let starts_inside = other.first_word >= self.first_word
+            && other.first_word - self.first_word <= self.words.len() as u32;
+        if other.far.is_empty() && starts_inside && !self.words.is_empty() {
+            let start = (other.first_word - self.first_word) as usize;
+            let end = start + other.words.len();
+            self.words.resize(self.words.len().max(end), 0);
+            for (word, more) in self.words[start..end].iter_mut().zip(&other.words) {
+                *word |= more;
+            }
+            return;
+        }
         for (position, word) in other.word_list() {
             self.unite_word(position, word);
         }
@@ -79,6 +94,16 @@ impl OfficerSet {
             both.unite_word(position, word & words.get(&position).copied().unwrap_or_default());
         }
         both
+    }
+
+    /// The members that `other` does not have.
+    pub fn difference(&self, other: &Self) -> Self {
+        let words: BTreeMap<u32, u64> = other.word_list().into_iter().collect();
+        let mut rest = Self::default();
+        for (position, word) in self.word_list() {
+            rest.unite_word(position, word & !words.get(&position).copied().unwrap_or_default());
+        }
+        rest
     }
 
     fn unite_word(&mut self, position: u32, word: u64) {
@@ -217,12 +242,13 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u32> {
 /// - `set_repeated(officers, n)`: aggregate, the members of at least `n` of the sets;
 /// - `set_count(officers)`: the number of members, 0 for NULL;
 /// - `set_intersect(a, b)`: the members of both, empty if either is NULL;
+/// - `set_minus(a, b)`: the members of the first that are not in the second, NULL being empty;
 /// - `set_numbers(officers)`: the members as a list of numbers in ascending order, empty for NULL.
 pub fn register(context: &SessionContext) {
     for kind in [SetAggregate::Of, SetAggregate::Union, SetAggregate::Repeated] {
         context.register_udaf(AggregateUDF::from(SetFunction::new(kind)));
     }
-    for kind in [ScalarKind::Count, ScalarKind::Intersect, ScalarKind::Numbers] {
+    for kind in [ScalarKind::Count, ScalarKind::Intersect, ScalarKind::Minus, ScalarKind::Numbers] {
         context.register_udf(ScalarUDF::from(SetScalar::new(kind)));
     }
 }
@@ -617,6 +643,7 @@ impl Accumulator for SetAccumulator {
 enum ScalarKind {
     Count,
     Intersect,
+    Minus,
     Numbers,
 }
 
@@ -630,7 +657,7 @@ impl SetScalar {
     fn new(kind: ScalarKind) -> Self {
         let arguments = match kind {
             ScalarKind::Count | ScalarKind::Numbers => vec![DataType::Binary],
-            ScalarKind::Intersect => vec![DataType::Binary, DataType::Binary],
+            ScalarKind::Intersect | ScalarKind::Minus => vec![DataType::Binary, DataType::Binary],
         };
         Self { kind, signature: Signature::exact(arguments, Volatility::Immutable) }
     }
@@ -641,6 +668,7 @@ impl ScalarUDFImpl for SetScalar {
         match self.kind {
             ScalarKind::Count => "set_count",
             ScalarKind::Intersect => "set_intersect",
+            ScalarKind::Minus => "set_minus",
             ScalarKind::Numbers => "set_numbers",
         }
     }
@@ -652,7 +680,7 @@ impl ScalarUDFImpl for SetScalar {
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
         Ok(match self.kind {
             ScalarKind::Count => DataType::Int64,
-            ScalarKind::Intersect => DataType::Binary,
+            ScalarKind::Intersect | ScalarKind::Minus => DataType::Binary,
             ScalarKind::Numbers => numbers_type(),
         })
     }
@@ -663,6 +691,9 @@ impl ScalarUDFImpl for SetScalar {
             ScalarKind::Count => Arc::new(counts(arrays[0].as_binary::<i32>())?),
             ScalarKind::Intersect => {
                 Arc::new(intersections(arrays[0].as_binary::<i32>(), arrays[1].as_binary::<i32>())?)
+            }
+            ScalarKind::Minus => {
+                Arc::new(differences(arrays[0].as_binary::<i32>(), arrays[1].as_binary::<i32>())?)
             }
             ScalarKind::Numbers => Arc::new(members(arrays[0].as_binary::<i32>())?),
         };
@@ -709,6 +740,21 @@ fn intersections(left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray>
     Ok(sets.finish())
 }
 
+fn differences(left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
+    let mut sets = BinaryBuilder::new();
+    for (left, right) in left.iter().zip(right) {
+        match (left, right) {
+            (Some(left), Some(right)) => {
+                let rest = OfficerSet::decode(left)?.difference(&OfficerSet::decode(right)?);
+                sets.append_value(rest.encode());
+            }
+            (Some(left), None) => sets.append_value(left),
+            (None, _) => sets.append_value([VERSION]),
+        }
+    }
+    Ok(sets.finish())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -741,13 +787,14 @@ mod tests {
         }
 
         #[test]
-        fn union_and_intersection_are_those_of_sets(left in vec(number(), 0..100), right in vec(number(), 0..100)) {
+        fn union_intersection_and_difference_are_those_of_sets(left in vec(number(), 0..100), right in vec(number(), 0..100)) {
             let (a, b): (OfficerSet, OfficerSet) = (left.iter().copied().collect(), right.iter().copied().collect());
             let (x, y): (BTreeSet<u32>, BTreeSet<u32>) = (left.into_iter().collect(), right.into_iter().collect());
             let mut union = a.clone();
             union.unite(&b);
             prop_assert_eq!(union.iter().collect::<BTreeSet<_>>(), &x | &y);
             prop_assert_eq!(a.intersection(&b).iter().collect::<BTreeSet<_>>(), &x & &y);
+            prop_assert_eq!(a.difference(&b).iter().collect::<BTreeSet<_>>(), &x - &y);
         }
 
         #[test]

@@ -13,6 +13,7 @@ pub mod event;
 mod functions;
 pub mod lake;
 pub mod land;
+mod memory;
 pub mod model;
 pub mod pseudonym;
 pub mod query;

@@ -10,8 +10,7 @@ use arrow::datatypes::{DataType, Date32Type, Field, Schema, TimestampMicrosecond
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use datafusion::catalog::{
-    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider,
-    TableProvider,
+    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -20,6 +19,7 @@ use crate::calendar::{Calendar, WorkingDays};
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table};
+use crate::memory::MemoryTable;
 use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
 use crate::zone::{date_of, days_of, micros_to_utc};
@@ -208,8 +208,7 @@ impl Reader {
         schema: arrow::datatypes::SchemaRef,
         batches: Vec<RecordBatch>,
     ) -> Result<Kept> {
-        let table = MemTable::try_new(schema, vec![batches.clone()])
-            .map_err(Error::query("a reference table"))?;
+        let table = MemoryTable::new(schema, &batches).map_err(Error::internal)?;
         Ok(Kept { version, provider: Arc::new(table), batches })
     }
 
@@ -372,7 +371,7 @@ impl View {
         let batches = frame.collect().await.map_err(Error::query(&what))?;
         // The engine may run with narrower types than it planned.
         let schema = batches.first().map_or(planned, RecordBatch::schema);
-        let table = MemTable::try_new(schema, vec![batches]).map_err(Error::query(&what))?;
+        let table = MemoryTable::new(schema, &batches).map_err(Error::internal)?;
         Ok(Arc::new(table))
     }
 

@@ -43,14 +43,14 @@ first_listed as (
     group by item_code
 ),
 
-org_uses as (
+uses as (
     select
         org_id,
         item_code,
         filed_date as day
     from cases
     where item_code is not null and filed_date < $to
-    union
+    union all
     select
         org_id,
         item_code,
@@ -62,17 +62,50 @@ org_uses as (
         and finished_date < $to
 ),
 
-scope_uses as (
+org_spans as (
     select distinct
+        org_id,
+        valid_from,
+        valid_to
+    from scope_orgs
+),
+
+last_org_uses as (
+    select
+        org_spans.org_id,
+        org_spans.valid_from,
+        org_spans.valid_to,
+        uses.item_code,
+        periods.period_start,
+        max(uses.day) as used_on
+    from uses
+    inner join org_spans
+        on
+            uses.org_id = org_spans.org_id
+            and uses.day >= org_spans.valid_from
+            and uses.day < org_spans.valid_to
+    inner join periods on uses.day < periods.period_end
+    group by
+        org_spans.org_id,
+        org_spans.valid_from,
+        org_spans.valid_to,
+        uses.item_code,
+        periods.period_start
+),
+
+last_uses as (
+    select
         scope_orgs.scope_id,
-        org_uses.item_code,
-        org_uses.day
-    from org_uses
+        last_org_uses.item_code,
+        last_org_uses.period_start,
+        max(last_org_uses.used_on) as used_on
+    from last_org_uses
     inner join scope_orgs
         on
-            org_uses.org_id = scope_orgs.org_id
-            and org_uses.day >= scope_orgs.valid_from
-            and org_uses.day < scope_orgs.valid_to
+            last_org_uses.org_id = scope_orgs.org_id
+            and last_org_uses.valid_from = scope_orgs.valid_from
+            and last_org_uses.valid_to = scope_orgs.valid_to
+    group by scope_orgs.scope_id, last_org_uses.item_code, last_org_uses.period_start
 )
 
 select
@@ -89,10 +122,10 @@ inner join first_listed
     on
         observed.item_code = first_listed.item_code
         and observed.unused_since >= first_listed.listed_on
-left anti join scope_uses
+left anti join last_uses
     on
-        observed.scope_id = scope_uses.scope_id
-        and observed.item_code = scope_uses.item_code
-        and observed.unused_since <= scope_uses.day
-        and observed.last_day >= scope_uses.day
+        observed.scope_id = last_uses.scope_id
+        and observed.item_code = last_uses.item_code
+        and observed.period_start = last_uses.period_start
+        and observed.unused_since <= last_uses.used_on
 where observed.last_day >= observed.unused_since

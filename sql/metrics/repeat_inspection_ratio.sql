@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 36
 -- definition = "期间内被检查（入户）的企业中，受到重复检查者所占比例：某次检查使该企业在规则的时间窗内（自然日、周、月、年，或往前若干天（至多 92 天），可早于期间；所有单位的检查都计）的户次超过规则上限，且窗内检查的单位数达到规则要求。从一个单位看，只看本单位参加的检查是否超限。规则见 repeat_rules；联合检查计一次，未能入户的和日常巡查不计。Firms inspected in the period of which a visit, by a unit of the scope, was repeated: with it the visits by all units in the window of a rule of repeat_rules (calendar day, week, month or year, or so many days back, at most 92; also before the period) exceed its limit and come from at least as many units as it says. A joint visit counts once; visits without entry and patrols are left out."
--- source = "rules with their sources: sql/reference/repeat_rules.csv; formula defined here"
+-- source = "rules with their sources: sql/reference/rules.csv; formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"
@@ -42,8 +42,26 @@ visited_firms as (
         and (result is distinct from 'no_entry')
 ),
 
+rules as (
+    -- Windows of visits asked for reach back to their first day.
+    select
+        rule_id,
+        window_kind,
+        window_days,
+        max_visits,
+        min_orgs,
+        case window_kind
+            when 'day' then cast($from as date)
+            when 'week' then cast(date_trunc('week', cast($from as date)) as date)
+            when 'month' then cast(date_trunc('month', cast($from as date)) as date)
+            when 'year' then cast(date_trunc('year', cast($from as date)) as date)
+            else cast($from as date) - cast(window_days - 1 as int)
+        end as first_day
+    from repeat_rules
+    where $rule = 'any' or rule_id = $rule
+),
+
 checks as (
-    -- Windows reach back to 1 January, or 92 days.
     select
         inspections.inspection_id,
         inspections.joint_task_id,
@@ -54,10 +72,7 @@ checks as (
     from inspections
     inner join visited_firms on inspections.party_id = visited_firms.party_id
     where
-        inspections.finished_date >= least(
-            cast(date_trunc('year', cast($from as date)) as date),
-            cast($from as date) - 92
-        )
+        inspections.finished_date >= (select min(first_day) from rules)
         and inspections.finished_date < $to
         and inspections.party_kind = 'firm'
         and (inspections.kind is distinct from 'patrol')
@@ -102,21 +117,19 @@ windows as (
         numbered.party_id,
         numbered.finished_at,
         numbered.visit_no,
-        repeat_rules.rule_id,
-        repeat_rules.max_visits,
-        repeat_rules.min_orgs,
-        case repeat_rules.window_kind
+        rules.rule_id,
+        rules.max_visits,
+        rules.min_orgs,
+        case rules.window_kind
             when 'day' then numbered.finished_date
             when 'week' then cast(date_trunc('week', numbered.finished_date) as date)
             when 'month' then cast(date_trunc('month', numbered.finished_date) as date)
             when 'year' then cast(date_trunc('year', numbered.finished_date) as date)
-            else numbered.finished_date - cast(repeat_rules.window_days - 1 as int)
+            else numbered.finished_date - cast(rules.window_days - 1 as int)
         end as window_start
     from numbered
-    cross join repeat_rules
-    where
-        numbered.finished_date >= $from
-        and ($rule = 'any' or repeat_rules.rule_id = $rule)
+    cross join rules
+    where numbered.finished_date >= $from
 ),
 
 exceeding as (
@@ -138,6 +151,13 @@ exceeding as (
 
 breaches as (
     select
+        visit_id,
+        party_id,
+        rule_id
+    from exceeding
+    where min_orgs <= 1
+    union all
+    select
         exceeding.visit_id,
         exceeding.party_id,
         exceeding.rule_id
@@ -147,6 +167,7 @@ breaches as (
             exceeding.party_id = checks.party_id
             and exceeding.window_start <= checks.finished_date
             and exceeding.finished_at >= checks.finished_at
+    where exceeding.min_orgs > 1
     group by
         exceeding.visit_id,
         exceeding.party_id,

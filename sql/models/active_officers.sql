@@ -2,49 +2,37 @@
 -- title_en = "Officers active at $level in each period, per scope"
 -- kind = "view"
 -- grain = ["scope_id", "period_start"]
-with member_days as (
+with by_period as (
+    -- An officer who serves two units of a scope on one day has been active on one day.
     select
         scope_orgs.scope_id,
-        period_days.period_start,
-        officer_days.event_date,
-        officer_days.officers
+        period_sets(
+            officer_days.officers,
+            officer_days.event_date,
+            case $level when 'L3' then 4 else 1 end
+        ) as periods
     from officer_days
-    inner join period_days on officer_days.event_date = period_days.day
     inner join scope_orgs
         on
             officer_days.org_id = scope_orgs.org_id
-            and period_days.day >= scope_orgs.valid_from
-            and period_days.day < scope_orgs.valid_to
+            and officer_days.event_date >= scope_orgs.valid_from
+            and officer_days.event_date < scope_orgs.valid_to
     where
         officer_days.level = case $level when 'L1' then 'L1' else 'L2' end
         and officer_days.event_date >= $from
         and officer_days.event_date < $to
+    group by scope_orgs.scope_id
 ),
 
-scope_days as (
-    -- An officer who serves two units of a scope on one day has been active on one day.
+active as (
     select
         scope_id,
-        period_start,
-        event_date,
-        set_union(officers) as officers
-    from member_days
-    where $level = 'L3'
-    group by scope_id, period_start, event_date
+        unnest(periods) as period
+    from by_period
 )
 
 select
     scope_id,
-    period_start,
-    set_union(officers) as officers
-from member_days
-where $level <> 'L3'
-group by scope_id, period_start
-union all
--- L3 asks for qualifying events on at least 4 distinct days of the period.
-select
-    scope_id,
-    period_start,
-    set_repeated(officers, 4) as officers
-from scope_days
-group by scope_id, period_start
+    period['period_start'] as period_start,
+    period['officers'] as officers
+from active

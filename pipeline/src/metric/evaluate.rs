@@ -7,12 +7,14 @@ use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArr
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Schema};
 use chrono::NaiveDate;
-use datafusion::catalog::MemTable;
+use datafusion::logical_expr::AggregateUDF;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 use hashbrown::HashMap;
 
+use crate::bitmap::PeriodSets;
 use crate::error::{Error, Result};
+use crate::memory::MemoryTable;
 use crate::metric::catalogue::{Kind, Metric};
 use crate::metric::period::Period;
 use crate::metric::scope::{Scope, all_scopes};
@@ -62,7 +64,7 @@ pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Re
     };
     // What is withheld must not depend on who asks for what: two answers could be subtracted.
     let mut scopes = request.scopes.to_vec();
-    for scope in all_scopes(view.orgs()) {
+    for scope in suppress::neighbours(request.scopes, all_scopes(view.orgs())) {
         if !scopes.iter().any(|asked| asked.scope_id == scope.scope_id) {
             scopes.push(scope);
         }
@@ -308,7 +310,7 @@ fn sample(metric: &Metric, scope: &Scope, period: Period, found: Numbers) -> Sam
     }
 }
 
-/// Registers `periods`, `period_days` and `scope_orgs`, which every metric's query joins.
+/// Registers `periods`, `period_days` and `scope_orgs`, which every metric's query joins, and `period_sets`.
 fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<()> {
     let dates = |dates: Vec<NaiveDate>| -> ArrayRef {
         Arc::new(Date32Array::from_iter_values(dates.into_iter().map(days_of)))
@@ -316,6 +318,8 @@ fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<(
     let periods = request.periods;
     let starts = periods.iter().map(|period| period.start).collect();
     let ends = periods.iter().map(|period| period.end).collect();
+    let spans = periods.iter().map(|period| days_of(period.start)..days_of(period.end));
+    context.register_udaf(AggregateUDF::from(PeriodSets::new(spans)));
     register(context, "periods", &[("period_start", dates(starts)), ("period_end", dates(ends))])?;
 
     let (mut days, mut day_starts) = (Vec::new(), Vec::new());
@@ -357,7 +361,7 @@ fn register(context: &SessionContext, name: &str, columns: &[(&str, ArrayRef)]) 
     let schema = Arc::new(Schema::new(fields));
     let columns = columns.iter().map(|(_, column)| Arc::clone(column)).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(Error::internal)?;
-    let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(Error::query(name))?;
+    let table = MemoryTable::new(schema, &[batch]).map_err(Error::internal)?;
     context.register_table(name, Arc::new(table)).map_err(Error::query(name))?;
     Ok(())
 }

@@ -11,10 +11,25 @@ use crate::metric::evaluate::Sample;
 use crate::metric::scope::{Scope, ScopeKind};
 use crate::reference::Org;
 
+/// The scopes of a lake that have a say in what is withheld of the scopes that are asked for: whoever is
+/// grouped with one of them, directly or by way of others.
+pub(super) fn neighbours(asked: &[Scope], all: Vec<Scope>) -> Vec<Scope> {
+    let is_asked = |kind: ScopeKind| asked.iter().any(|scope| scope.kind == kind);
+    let (kinds, orgs) = (is_asked(ScopeKind::Kind), is_asked(ScopeKind::Org));
+    all.into_iter()
+        .filter(|scope| match scope.kind {
+            ScopeKind::Kind => kinds,
+            ScopeKind::Org => orgs,
+            // Only their own number tells whether they are withheld.
+            ScopeKind::District | ScopeKind::Area => false,
+        })
+        .collect()
+}
+
 /// Withholds what tells of fewer than `least` persons.
 ///
 /// `samples` has, for each scope in order, one sample for each period; the scopes must include every
-/// scope of the lake, or groups are guarded as far as they are there.
+/// [neighbour](neighbours), or groups are guarded as far as they are there.
 pub(super) fn withhold(samples: &mut [Sample], scopes: &[Scope], orgs: &[Org], least: f64) {
     let n_periods = samples.len() / scopes.len().max(1);
     let groups = groups(scopes, orgs);
