@@ -17,57 +17,33 @@
 -- name = "cases_near_limit"
 -- type = "gauge"
 -- window = "now"
-with last_days as (
+with running as (
     select
-        period_start,
-        least(period_end - 1, $as_of) as last_day
-    from periods
-),
-
-running as (
-    select
-        last_days.period_start,
-        last_days.last_day,
-        clocks.clock,
-        clocks.object_id as case_id,
-        clocks.org_id,
-        clocks.party_id,
-        clocks.start_date,
-        clocks.due_date,
+        *,
         case $mark
-            when 'decision_60' then last_days.last_day + 30
-            when 'decision_75' then last_days.last_day + 15
-            when 'decision_85' then last_days.last_day + 5
-            else due_working_days(last_days.last_day, 2)
+            when 'decision_60' then last_day + 30
+            when 'decision_75' then last_day + 15
+            when 'decision_85' then last_day + 5
+            else due_working_days(last_day, 2)
         end as horizon
-    from last_days
-    inner join clocks
-        on
-            clocks.start_date <= last_days.last_day
-            and (clocks.stop_date is null or clocks.stop_date > last_days.last_day)
+    from running_clocks
     where
-        clocks.clock = case $mark
+        clock = case $mark
             when 'service_5' then 'case_service'
             when 'publication_5' then 'case_publication'
             else 'case_decision'
         end
-        -- Leaves out early what has stopped before all of them.
-        and (clocks.stop_date is null or clocks.stop_date > least($from, $as_of))
 )
 
 select
-    scope_ends.scope_id,
-    running.period_start,
-    running.clock,
-    running.case_id,
-    running.org_id,
-    running.party_id,
-    running.start_date,
-    running.due_date,
-    running.horizon
+    scope_id,
+    period_start,
+    clock,
+    object_id as case_id,
+    org_id,
+    party_id,
+    start_date,
+    due_date,
+    horizon
 from running
-inner join scope_ends
-    on
-        running.period_start = scope_ends.period_start
-        and running.org_id = scope_ends.org_id
-where running.due_date between running.last_day and running.horizon
+where due_date between last_day and horizon

@@ -17,49 +17,18 @@
 -- name = "clocks_overdue"
 -- type = "gauge"
 -- window = "none"
-with last_days as (
-    select
-        period_start,
-        least(period_end - 1, $as_of) as last_day
-    from periods
-),
-
-running as (
-    select
-        last_days.period_start,
-        last_days.last_day,
-        clocks.clock,
-        clocks.object_id,
-        clocks.org_id,
-        clocks.party_id,
-        clocks.start_date,
-        clocks.due_date,
-        clocks.due_date - last_days.last_day as days_left
-    from last_days
-    inner join clocks
-        on
-            clocks.start_date <= last_days.last_day
-            and (clocks.stop_date is null or clocks.stop_date > last_days.last_day)
-    where
-        clocks.rule <> 'at_least'
-        and (clocks.clock = $clock or ($clock = 'all' and clocks.rule <> 'party'))
-        -- Leaves out early what has stopped before all of them.
-        and (clocks.stop_date is null or clocks.stop_date > least($from, $as_of))
-)
-
 select
-    scope_ends.scope_id,
-    running.period_start,
-    running.clock,
-    running.object_id,
-    running.org_id,
-    running.party_id,
-    running.start_date,
-    running.due_date,
-    running.days_left
-from running
-inner join scope_ends
-    on
-        running.period_start = scope_ends.period_start
-        and running.org_id = scope_ends.org_id
-where running.days_left < 0
+    scope_id,
+    period_start,
+    clock,
+    object_id,
+    org_id,
+    party_id,
+    start_date,
+    due_date,
+    days_left
+from running_clocks
+where
+    rule <> 'at_least'
+    and (clock = $clock or ($clock = 'all' and rule <> 'party'))
+    and days_left < 0

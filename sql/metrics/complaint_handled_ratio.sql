@@ -16,8 +16,8 @@
 -- type = "gauge"
 -- window = "28d"
 select
-    scope_days.scope_id,
-    scope_days.period_start,
+    scope_orgs.scope_id,
+    period_days.period_start,
     complaints.complaint_id,
     complaints.org_id,
     complaints.category,
@@ -27,8 +27,10 @@ select
     complaints.outcome,
     coalesce(complaints.closed_date <= complaints.due_on, false) as numerator
 from complaints
-inner join scope_days
+inner join period_days on coalesce(complaints.due_on, complaints.received_date) = period_days.day
+inner join scope_orgs
     on
-        complaints.org_id = scope_days.org_id
-        and coalesce(complaints.due_on, complaints.received_date) = scope_days.day
+        complaints.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
 where coalesce(complaints.due_on, complaints.received_date) < $as_of

@@ -85,7 +85,7 @@ arrived as (
 )
 
 select
-    scope_days.scope_id,
+    scope_orgs.scope_id,
     declared.period_start,
     declared.org_id,
     declared.kind,
@@ -95,11 +95,11 @@ select
     declared.records as denominator
 from declared
 -- A unit that left a scope in the middle belongs where it was on the last day of the declaration.
-inner join scope_days
+inner join scope_orgs
     on
-        declared.period_start = scope_days.period_start
-        and declared.org_id = scope_days.org_id
-        and declared.declared_to - 1 = scope_days.day
+        declared.org_id = scope_orgs.org_id
+        and declared.declared_to - 1 >= scope_orgs.valid_from
+        and declared.declared_to - 1 < scope_orgs.valid_to
 left join arrived
     on
         declared.period_start = arrived.period_start

@@ -16,8 +16,8 @@
 -- type = "gauge"
 -- window = "year"
 select
-    scope_days.scope_id,
-    scope_days.period_start,
+    scope_orgs.scope_id,
+    period_days.period_start,
     opinions.opinion_id,
     opinions.org_id,
     opinions.issued_date,
@@ -26,8 +26,10 @@ select
     opinions.is_accepted,
     coalesce(opinions.is_accepted and opinions.closed_date <= opinions.due_on, false) as numerator
 from opinions
-inner join scope_days
+inner join period_days on coalesce(opinions.due_on, opinions.issued_date) = period_days.day
+inner join scope_orgs
     on
-        opinions.org_id = scope_days.org_id
-        and coalesce(opinions.due_on, opinions.issued_date) = scope_days.day
+        opinions.org_id = scope_orgs.org_id
+        and period_days.day >= scope_orgs.valid_from
+        and period_days.day < scope_orgs.valid_to
 where coalesce(opinions.due_on, opinions.issued_date) < $as_of

@@ -16,19 +16,11 @@
 -- window = "28d"
 with records as (
     select
-        scope_orgs.scope_id,
-        period_days.period_start,
-        sum(org_days.events) as records
-    from org_days
-    inner join event_types
-        on org_days.event_type = event_types.event_type and event_types.activity_level = 2
-    inner join period_days on org_days.event_date = period_days.day
-    inner join scope_orgs
-        on
-            org_days.org_id = scope_orgs.org_id
-            and period_days.day >= scope_orgs.valid_from
-            and period_days.day < scope_orgs.valid_to
-    group by scope_orgs.scope_id, period_days.period_start
+        scope_id,
+        period_start,
+        sum(records) as records
+    from substantive_records
+    group by scope_id, period_start
 )
 
 select
@@ -43,22 +35,9 @@ left join records
         and roster.period_start = records.period_start
 -- rows
 select
-    scope_orgs.scope_id,
-    period_days.period_start,
-    org_days.org_id,
-    org_days.event_type,
-    sum(org_days.events) as records
-from org_days
-inner join event_types
-    on org_days.event_type = event_types.event_type and event_types.activity_level = 2
-inner join period_days on org_days.event_date = period_days.day
-inner join scope_orgs
-    on
-        org_days.org_id = scope_orgs.org_id
-        and period_days.day >= scope_orgs.valid_from
-        and period_days.day < scope_orgs.valid_to
-group by
-    scope_orgs.scope_id,
-    period_days.period_start,
-    org_days.org_id,
-    org_days.event_type
+    scope_id,
+    period_start,
+    org_id,
+    event_type,
+    records
+from substantive_records

@@ -15,28 +15,14 @@
 -- type = "gauge"
 -- window = "year"
 select
-    scope_orgs.scope_id,
-    period_days.period_start,
-    clocks.object_id as case_id,
-    clocks.org_id,
-    clocks.party_id,
-    clocks.start_date as changed_date,
-    clocks.due_date,
-    clocks.stop_date as retracted_date,
-    clocks.is_met as numerator
-from clocks
-inner join period_days on coalesce(clocks.start_date, clocks.stop_date) = period_days.day
-inner join scope_orgs
-    on
-        clocks.org_id = scope_orgs.org_id
-        and period_days.day >= scope_orgs.valid_from
-        and period_days.day < scope_orgs.valid_to
-where
-    clocks.clock = 'retraction'
-    and coalesce(clocks.start_date, clocks.stop_date) >= $from
-    and coalesce(clocks.start_date, clocks.stop_date) < $to
-    and (
-        clocks.start_date is null
-        or (clocks.due_date is not null and clocks.stop_date is not null)
-        or clocks.due_date < $as_of
-    )
+    scope_id,
+    period_start,
+    object_id as case_id,
+    org_id,
+    party_id,
+    start_date as changed_date,
+    due_date,
+    stop_date as retracted_date,
+    is_met as numerator
+from started_clocks
+where clock = 'retraction'

@@ -62,7 +62,9 @@ select
     max(told['penalty_types']) filter (where event_type = 'case.decided') as penalty_types,
     coalesce(bool_or(told['is_major'] = 'true'), false) as is_major,
     coalesce(bool_and(told['is_publishable'] = 'true'), true) as is_publishable,
-    max(told['opinion']) filter (where event_type = 'case.reviewed') as review_opinion,
+    last_value(told['opinion'] order by occurred_at, told['opinion']) filter (
+        where event_type = 'case.reviewed'
+    ) as review_opinion,
     max(told['method']) filter (where event_type = 'case.served') as served_method,
     coalesce(
         bool_or(told['consent'] = 'true') filter (where event_type = 'case.served'), false
