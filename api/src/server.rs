@@ -23,6 +23,7 @@ use crate::exposition;
 use crate::http;
 use crate::inbox::Inbox;
 use crate::measure::{self, Measurement};
+use crate::sql_door::{Door, Limits};
 
 /// How often the inbox is emptied: many small commits are what wears a Delta table out.
 const LAND_EVERY: Duration = Duration::from_secs(2);
@@ -55,6 +56,7 @@ pub struct Server {
     identities: Identities,
     clock: Clock,
     inbox: Inbox,
+    door: Door,
     view: RwLock<Arc<View>>,
     measured: RwLock<Measured>,
     watched: RwLock<String>,
@@ -98,6 +100,11 @@ impl Server {
     /// Goals and checks as exposition text.
     pub fn watched(&self) -> String {
         self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The door to SQL.
+    pub fn door(&self) -> &Door {
+        &self.door
     }
 
     /// The metrics.
@@ -156,6 +163,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         identities: Identities::pseudonyms_of(&options.lake)?,
         clock: options.clock,
         inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
+        door: Door::new(Limits::default())?,
         view: RwLock::new(reader.view()),
         measured: RwLock::default(),
         watched: RwLock::default(),

@@ -1,29 +1,68 @@
 //! The one door to SQL for people: read-only and bounded.
 //!
-//! Every query of a user goes through [`run`], whatever surface it came by. A plan that writes,
-//! changes settings or reads files of the host is refused before it runs.
+//! Every query of a user goes through [`Door::open`], whatever surface it came by. A plan that writes,
+//! changes settings or reads files of the host is refused before it runs. What passes runs on threads of its
+//! own, within limits that hold for queueing, planning, running and sending together, and ends when nobody
+//! waits for its rows any longer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
+use datafusion::common::{ParamValues, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 use pipeline::query::View;
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
-/// What one query may use.
+/// How like a name must be to one that exists to be taken for a misspelling of it, from 0 to 1.
+const LIKENESS_MIN: f64 = 0.6;
+
+/// Batches that wait for a reader; a slow one holds no more.
+const BATCHES_AHEAD: usize = 2;
+
+/// What queries may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Wall time for planning, running and collecting.
+    /// Wall time of a query for queueing, planning, running and sending together.
     pub wall_time: Duration,
-    /// Rows of the result.
+    /// Rows of a result.
     pub rows: usize,
+    /// Bytes of a statement's text.
+    pub statement_bytes: usize,
+    /// Memory of a query; what can spills to disk beyond it, the rest ends with an error.
+    pub memory_bytes: usize,
+    /// Disk that a query may spill to.
+    pub spill_bytes: u64,
+    /// Queries that run at once.
+    pub at_once: usize,
+    /// Queries that wait for their turn.
+    pub waiting: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall_time: Duration::from_secs(30), rows: 1_000_000 }
+        Self {
+            wall_time: Duration::from_secs(30),
+            rows: 1_000_000,
+            statement_bytes: 256 << 10,
+            memory_bytes: 512 << 20,
+            spill_bytes: 4 << 30,
+            at_once: 4,
+            waiting: 128,
+        }
     }
 }
 
@@ -32,16 +71,113 @@ impl Default for Limits {
 pub enum Refused {
     /// The statement is wrong, or does what a reader may not do.
     #[error("{0}")]
-    Statement(String),
+    Statement(Mistake),
+    /// Too many queries run and wait.
+    #[error("{0} queries run and wait already; try again in a moment")]
+    Busy(usize),
     /// The query took too long.
     #[error("the query took longer than {} s; narrow its period or its scope", .0.as_secs())]
     TooLong(Duration),
     /// The result is too large.
     #[error("the result has more than {0} rows; aggregate, or add a limit")]
     TooManyRows(usize),
+    /// The query needed more memory than it may use.
+    #[error("the query needs more than {} MB of memory; aggregate earlier, or narrow its period or its scope", .0 >> 20)]
+    TooMuchMemory(usize),
     /// The engine failed.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What is wrong with a statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mistake {
+    /// What it is.
+    pub message: String,
+    /// Where it is: line and column, counted from 1.
+    pub place: Option<(u64, u64)>,
+    /// The name that was probably meant.
+    pub suggestion: Option<String>,
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}", self.message)?;
+        if let Some((line, column)) = self.place
+            && !self.message.contains("Line: ")
+        {
+            write!(out, " (line {line}, column {column})")?;
+        }
+        match &self.suggestion {
+            Some(name) => write!(out, "; did you mean `{name}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A query with the values of its parameters.
+#[derive(Debug, Clone, Default)]
+pub struct Statement {
+    /// The text; parameters are `$1`, `$2` … or `$name`.
+    pub sql: String,
+    /// The values.
+    pub parameters: Parameters,
+}
+
+impl Statement {
+    /// A query without parameters.
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), parameters: Parameters::None }
+    }
+}
+
+/// Values of parameters.
+#[derive(Debug, Clone, Default)]
+pub enum Parameters {
+    /// There are none.
+    #[default]
+    None,
+    /// `$1`, `$2` …
+    ByPosition(Vec<ScalarValue>),
+    /// `$name`
+    ByName(Vec<(String, ScalarValue)>),
+}
+
+/// A result whose rows are still to come.
+#[derive(Debug)]
+pub struct Answer {
+    /// The columns, also when there are no rows.
+    pub schema: SchemaRef,
+    /// Whether the same query gives the same rows as long as the lake stays the same.
+    pub is_stable: bool,
+    batches: mpsc::Receiver<Result<RecordBatch, Refused>>,
+    _query: Running,
+}
+
+impl Answer {
+    /// The next rows; `None` after the last. After an error nothing more comes.
+    pub async fn next(&mut self) -> Option<Result<RecordBatch, Refused>> {
+        self.batches.recv().await
+    }
+
+    /// All rows.
+    pub async fn collect(mut self) -> Result<Rows, Refused> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.next().await {
+            batches.push(batch?);
+        }
+        Ok(Rows { schema: Arc::clone(&self.schema), batches })
+    }
+}
+
+/// A query that ends with its owner: whoever does not wait for the rows does not want them computed.
+#[derive(Debug)]
+struct Running(AbortHandle);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The result of a query.
@@ -53,44 +189,339 @@ pub struct Rows {
     pub batches: Vec<RecordBatch>,
 }
 
-/// Runs one query on a view of the lake.
-///
-/// Refused are statements other than queries: DDL, DML, COPY, SET and several statements at once.
-pub async fn run(view: &View, sql: &str, limits: Limits) -> Result<Rows, Refused> {
-    match tokio::time::timeout(limits.wall_time, collect(view, sql, limits)).await {
-        Ok(result) => result,
-        Err(_) => Err(Refused::TooLong(limits.wall_time)),
+/// Where queries come in.
+#[derive(Debug)]
+pub struct Door {
+    limits: Limits,
+    turns: Arc<Semaphore>,
+    inside: Arc<AtomicUsize>,
+    /// Threads of their own, so that heavy queries keep nobody else from answering.
+    runtime: Option<Runtime>,
+}
+
+impl Door {
+    /// Opens a door with as many threads as there are processors.
+    pub fn new(limits: Limits) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
+            .thread_name("sql")
+            .enable_all()
+            .build()
+            .context("failed to start the threads for SQL")?;
+        Ok(Self {
+            limits,
+            turns: Arc::new(Semaphore::new(limits.at_once)),
+            inside: Arc::default(),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Runs a query to its end.
+    pub async fn run(&self, view: Arc<View>, sql: &str) -> Result<Rows, Refused> {
+        self.open(view, Statement::new(sql)).await?.collect().await
+    }
+
+    /// Plans and starts a query on a state of the lake.
+    ///
+    /// Refused are statements other than queries: DDL, DML, COPY, SET and several statements at once.
+    pub async fn open(&self, view: Arc<View>, statement: Statement) -> Result<Answer, Refused> {
+        let limits = self.limits;
+        if statement.sql.len() > limits.statement_bytes {
+            let message = format!("the statement is longer than {} bytes", limits.statement_bytes);
+            return Err(Refused::Statement(Mistake { message, ..Mistake::default() }));
+        }
+        let Some(inside) = Inside::enter(&self.inside, limits.at_once + limits.waiting) else {
+            return Err(Refused::Busy(limits.at_once + limits.waiting));
+        };
+        let Some(runtime) = &self.runtime else {
+            return Err(Refused::Failed("the server stops".to_owned()));
+        };
+        let (announce, announced) = oneshot::channel();
+        let (rows, mut batches) = mpsc::channel(BATCHES_AHEAD);
+        let turns = Arc::clone(&self.turns);
+        let deadline = Instant::now() + limits.wall_time;
+        let query = runtime.spawn(async move {
+            let sending = rows.clone();
+            let running = serve(view, statement, limits, turns, announce, sending);
+            let ended = match tokio::time::timeout_at(deadline, running).await {
+                Ok(ended) => ended,
+                Err(_) => Err(Refused::TooLong(limits.wall_time)),
+            };
+            drop(inside);
+            if let Err(refused) = ended {
+                // Nobody is left to tell when the receiver is gone.
+                let _ = rows.send(Err(refused)).await;
+            }
+        });
+        let query = Running(query.abort_handle());
+        match announced.await {
+            Ok((schema, is_stable)) => Ok(Answer { schema, is_stable, batches, _query: query }),
+            Err(_) => Err(match batches.recv().await {
+                Some(Err(refused)) => refused,
+                _ => Refused::Failed("the query ended unexpectedly; the log says why".to_owned()),
+            }),
+        }
     }
 }
 
-async fn collect(view: &View, sql: &str, limits: Limits) -> Result<Rows, Refused> {
-    let read_only =
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let session = view.session().map_err(|error| Refused::Failed(error.to_string()))?;
-    let frame = session.sql_with_options(sql, read_only).await.map_err(refused)?;
-    let mut stream = frame.execute_stream().await.map_err(refused)?;
-    let schema = stream.schema();
-    let (mut batches, mut rows) = (Vec::new(), 0);
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(refused)?;
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A query that runs or waits.
+#[derive(Debug)]
+struct Inside(Arc<AtomicUsize>);
+
+impl Inside {
+    fn enter(inside: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let guard = Self(Arc::clone(inside));
+        (inside.fetch_add(1, Ordering::SeqCst) < most).then_some(guard)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+type Announce = oneshot::Sender<(SchemaRef, bool)>;
+type Sending = mpsc::Sender<Result<RecordBatch, Refused>>;
+
+/// Waits for a turn, plans, announces the columns and sends the rows.
+async fn serve(
+    view: Arc<View>,
+    statement: Statement,
+    limits: Limits,
+    turns: Arc<Semaphore>,
+    announce: Announce,
+    sending: Sending,
+) -> Result<(), Refused> {
+    let Ok(_turn) = turns.acquire().await else { return Ok(()) };
+    let session = view
+        .bounded_session(limits.memory_bytes, limits.spill_bytes)
+        .map_err(|error| Refused::Failed(error.to_string()))?;
+    let refuse = |error: &DataFusionError| refused(error, &view, limits);
+    let frame = plan(&session, &statement).await.map_err(|error| refuse(&error))?;
+    let is_stable = is_stable(frame.logical_plan());
+    let mut stream = frame.execute_stream().await.map_err(|error| refuse(&error))?;
+    // The first rows come before the columns are announced: most failures come with them, and are told whole.
+    let first = stream.next().await;
+    let mut next = first.transpose().map_err(|error| refuse(&error))?;
+    if announce.send((stream.schema(), is_stable)).is_err() {
+        return Ok(());
+    }
+    let mut rows = 0;
+    while let Some(batch) = next {
         rows += batch.num_rows();
         if rows > limits.rows {
             return Err(Refused::TooManyRows(limits.rows));
         }
-        batches.push(batch);
+        if sending.send(Ok(batch)).await.is_err() {
+            return Ok(());
+        }
+        next = stream.next().await.transpose().map_err(|error| refuse(&error))?;
     }
-    Ok(Rows { schema, batches })
+    Ok(())
 }
 
-fn refused(error: DataFusionError) -> Refused {
-    let error = error.find_root();
-    let message = error.strip_backtrace();
-    match error {
+async fn plan(
+    session: &SessionContext,
+    statement: &Statement,
+) -> Result<DataFrame, DataFusionError> {
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = session.sql_with_options(&statement.sql, read_only).await?;
+    match &statement.parameters {
+        Parameters::None => Ok(frame),
+        Parameters::ByPosition(values) => frame.with_param_values(values.clone()),
+        Parameters::ByName(values) => {
+            let values: Vec<(&str, ScalarValue)> =
+                values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            frame.with_param_values(ParamValues::from(values))
+        }
+    }
+}
+
+/// Whether a plan asks neither for the time nor for chance.
+fn is_stable(plan: &LogicalPlan) -> bool {
+    let mut is_stable = !matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+    let visited = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Expr::ScalarFunction(call) = part
+                    && call.func.signature().volatility != Volatility::Immutable
+                {
+                    is_stable = false;
+                    return Ok(TreeNodeRecursion::Stop);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    visited.is_ok() && is_stable
+}
+
+fn refused(error: &DataFusionError, view: &View, limits: Limits) -> Refused {
+    let root = error.find_root();
+    let told = root.strip_backtrace();
+    // The engine suggests functions in its message, which says it once more for programs.
+    let (message, function) = match told.split_once(".\nDid you mean '") {
+        Some((message, meant)) => (message.to_owned(), meant.split_once('\'').map(|meant| meant.0)),
+        None => (told.clone(), None),
+    };
+    match root {
         DataFusionError::Plan(_)
         | DataFusionError::SQL(_, _)
         | DataFusionError::SchemaError(_, _)
         | DataFusionError::Diagnostic(_, _)
-        | DataFusionError::NotImplemented(_) => Refused::Statement(message),
+        | DataFusionError::NotImplemented(_) => Refused::Statement(Mistake {
+            place: place_of(error, &message),
+            suggestion: function.map(str::to_owned).or_else(|| suggestion(root, &message, view)),
+            message,
+        }),
+        DataFusionError::ResourcesExhausted(_) => Refused::TooMuchMemory(limits.memory_bytes),
         _ => Refused::Failed(message),
+    }
+}
+
+/// Line and column of a mistake, from the engine's diagnostic or the parser's message.
+fn place_of(error: &DataFusionError, message: &str) -> Option<(u64, u64)> {
+    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    if let Some(span) = span.filter(|span| span.start.line > 0) {
+        return Some((span.start.line, span.start.column));
+    }
+    let number_after = |label: &str| -> Option<u64> {
+        let rest = &message[message.find(label)? + label.len()..];
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    };
+    Some((number_after("Line: ")?, number_after("Column: ")?))
+}
+
+/// The existing name that a missing one is most like.
+fn suggestion(error: &DataFusionError, message: &str, view: &View) -> Option<String> {
+    let nearest = |missing: &str, names: Vec<String>| -> Option<String> {
+        let missing = missing.to_lowercase();
+        let likeness = |name: &String| normalized_levenshtein(&missing, &name.to_lowercase());
+        names
+            .into_iter()
+            .map(|name| (likeness(&name), name))
+            .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+            .max_by(|one, two| one.0.total_cmp(&two.0))
+            .map(|(_, name)| name)
+    };
+    if let DataFusionError::SchemaError(known, _) = error
+        && let SchemaError::FieldNotFound { field, valid_fields } = known.as_ref()
+    {
+        let names = valid_fields.iter().map(|field| field.name.clone()).collect();
+        return nearest(&field.name, names);
+    }
+    let missing = message.split_once("table '")?.1.split_once("' not found")?.0;
+    nearest(missing.rsplit('.').next()?, view.table_names())
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::definition::Definitions;
+    use pipeline::lake::Lake;
+    use pipeline::query::Reader;
+
+    use super::*;
+
+    #[test]
+    fn a_mistake_says_where_it_is_and_what_was_meant() {
+        let mistake = Mistake {
+            message: "there is no column `orgid`".to_owned(),
+            place: Some((2, 8)),
+            suggestion: Some("org_id".to_owned()),
+        };
+        let text = "there is no column `orgid` (line 2, column 8); did you mean `org_id`?";
+        assert_eq!(mistake.to_string(), text);
+    }
+
+    /// A door to an empty lake.
+    async fn door(limits: Limits) -> (Door, Arc<View>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let definitions = Arc::new(Definitions::load(None).unwrap());
+        Lake::open_or_create(folder.path(), None).await.unwrap();
+        let reader = Reader::open(folder.path(), definitions).await.unwrap();
+        (Door::new(limits).unwrap(), reader.view(), folder)
+    }
+
+    async fn empties(door: &Door) {
+        while door.inside.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    const FOREVER: &str = "select count(*) from generate_series(1, 10000000) a cross join generate_series(1, 10000000) b";
+    const MANY_ROWS: &str = "select value from generate_series(1, 900000)";
+
+    #[tokio::test]
+    async fn a_query_over_its_time_ends_its_work_too() {
+        let limits = Limits { wall_time: Duration::from_millis(300), ..Limits::default() };
+        let (door, view, _folder) = door(limits).await;
+        let refused = door.run(view, FOREVER).await.unwrap_err();
+        assert!(matches!(refused, Refused::TooLong(_)), "{refused}");
+        empties(&door).await;
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_wait_for_the_rows_ends_the_query() {
+        let (door, view, _folder) = door(Limits::default()).await;
+        let asked = door.open(Arc::clone(&view), Statement::new(FOREVER));
+        assert!(tokio::time::timeout(Duration::from_millis(200), asked).await.is_err());
+        let answer = door.open(view, Statement::new(MANY_ROWS)).await.unwrap();
+        drop(answer);
+        empties(&door).await;
+    }
+
+    #[tokio::test]
+    async fn more_queries_than_may_wait_are_sent_away_and_a_slow_reader_s_time_runs_out() {
+        let limits = Limits {
+            at_once: 1,
+            waiting: 0,
+            wall_time: Duration::from_millis(700),
+            ..Limits::default()
+        };
+        let (door, view, _folder) = door(limits).await;
+        let mut slow = door.open(Arc::clone(&view), Statement::new(MANY_ROWS)).await.unwrap();
+        let refused = door.run(Arc::clone(&view), "select 1").await.unwrap_err();
+        assert!(matches!(refused, Refused::Busy(1)), "{refused}");
+        // Nobody reads, so the query cannot go on; its time ends it, and the next one gets in.
+        empties(&door).await;
+        assert_eq!(door.run(view, "select 1").await.unwrap().batches[0].num_rows(), 1);
+        let mut last = None;
+        while let Some(next) = slow.next().await {
+            last = Some(next);
+        }
+        assert!(matches!(last, Some(Err(Refused::TooLong(_)))), "{last:?}");
+    }
+
+    #[tokio::test]
+    async fn a_result_with_too_many_rows_or_too_much_memory_is_refused() {
+        let limits = Limits { rows: 10_000, memory_bytes: 8 << 20, ..Limits::default() };
+        let (door, view, _folder) = door(limits).await;
+        let refused = door.run(Arc::clone(&view), MANY_ROWS).await.unwrap_err();
+        assert!(matches!(refused, Refused::TooManyRows(10_000)), "{refused}");
+        let greedy = "select array_agg(repeat('x', 1000) || value) from generate_series(1, 100000)";
+        let refused = door.run(view, greedy).await.unwrap_err();
+        assert!(matches!(refused, Refused::TooMuchMemory(_)), "{refused}");
+    }
+
+    #[test]
+    fn the_parser_s_own_place_is_found_and_not_said_twice() {
+        let message =
+            "sql parser error: Expected: an expression, found: from at Line: 1, Column: 8";
+        let error = DataFusionError::Plan(message.to_owned());
+        assert_eq!(place_of(&error, message), Some((1, 8)));
+        let mistake =
+            Mistake { message: message.to_owned(), place: Some((1, 8)), suggestion: None };
+        assert_eq!(mistake.to_string(), message);
     }
 }

@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
+use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -95,7 +96,9 @@ pub struct View {
     request_views: Vec<(String, String)>,
     orgs: Vec<Org>,
     version: u64,
+    fingerprint: String,
     facts: Facts,
+    answers: metric::Answers,
 }
 
 /// What a lake holds, in a few numbers.
@@ -135,7 +138,9 @@ impl Reader {
             request_views: Vec::new(),
             orgs: Vec::new(),
             version: 0,
+            fingerprint: String::new(),
             facts: Facts::default(),
+            answers: metric::Answers::default(),
         };
         let mut reader = Self {
             lake,
@@ -248,7 +253,9 @@ impl Reader {
             request_views,
             orgs,
             version: self.lake.events().version(),
+            fingerprint: self.fingerprint(),
             facts: Facts::default(),
+            answers: metric::Answers::default(),
         };
         for model in self.models.iter().filter(|model| model.kind() == Kind::Derived) {
             let table = view.derive(model).await?;
@@ -261,6 +268,18 @@ impl Reader {
         }
         view.facts = view.find_facts().await?;
         Ok(view)
+    }
+
+    /// Tells states apart: the versions of every table, and the queries of every model.
+    fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (name, kept) in &self.kept {
+            hasher.update(format!("{name} {:?}\n", kept.version).as_bytes());
+        }
+        for model in self.models.iter() {
+            hasher.update(model.fingerprint().as_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
     }
 
     /// The views of the models: those that need a request, and the others.
@@ -319,7 +338,11 @@ impl Reader {
 impl View {
     /// A fresh session: what one query registers or sets, no other sees.
     pub fn session(&self) -> Result<SessionContext> {
-        let context = new_context(&self.runtime, self.zone, &self.calendar);
+        self.session_in(&self.runtime)
+    }
+
+    fn session_in(&self, runtime: &Arc<RuntimeEnv>) -> Result<SessionContext> {
+        let context = new_context(runtime, self.zone, &self.calendar);
         let schema = MemorySchemaProvider::new();
         for (name, provider) in &self.tables {
             schema
@@ -330,6 +353,31 @@ impl View {
         catalog.register_schema("public", Arc::new(schema)).map_err(Error::query("the session"))?;
         context.register_catalog("lawpulse", Arc::new(catalog));
         Ok(context)
+    }
+
+    /// A fresh session for a query of a user, which may use so much memory, and spill so much to disk.
+    pub fn bounded_session(&self, memory_bytes: usize, spill_bytes: u64) -> Result<SessionContext> {
+        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime)
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
+            .with_max_temp_directory_size(spill_bytes)
+            .build_arc()
+            .map_err(Error::query("the session"))?;
+        self.session_in(&runtime)
+    }
+
+    /// What metrics have been asked about this state.
+    pub(crate) fn answers(&self) -> &metric::Answers {
+        &self.answers
+    }
+
+    /// The names of the tables and views.
+    pub fn table_names(&self) -> Vec<String> {
+        self.tables.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Tells states of a lake apart: the same as long as every table and every model stays the same.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The views that need the periods and scopes of a request: `(name, sql)`.
@@ -446,6 +494,8 @@ pub(crate) fn new_context(
         .with_information_schema(true);
     // It would take `json_texts(…)['key']` apart and read the object again for every key.
     config.options_mut().optimizer.enable_leaf_expression_pushdown = false;
+    // Errors say where in the statement they are.
+    config.options_mut().sql_parser.collect_spans = true;
     let mut context = SessionContext::new_with_config_rt(config, Arc::clone(runtime));
     bitmap::register(&context);
     functions::register(&context, zone, calendar);

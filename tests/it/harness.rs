@@ -403,6 +403,45 @@ impl Server {
     }
 }
 
+/// A server over a lake that is empty at first, and the folder around that.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    /// It serves.
+    pub(crate) server: Server,
+    /// The lake.
+    pub(crate) lake: PathBuf,
+    /// What goes with its owner.
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// Starts a server over an empty lake.
+pub(crate) fn fresh() -> Fresh {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    Fresh { server: Server::start(&lake, &[]), lake, folder }
+}
+
+/// A patrol as a line of the native format.
+pub(crate) fn patrol(name: &str) -> String {
+    let event = serde_json::json!({
+        "event_id": name, "event_type": "patrol.recorded", "occurred_at": "2025-03-05T09:12:33+08:00",
+        "org_id": "town-1", "officer_ids": ["officer-1", "officer-2"], "object_id": name,
+    });
+    format!("{event}\n")
+}
+
+/// The answer is an error of this status, said the standard way; the detail contains a text.
+#[track_caller]
+pub(crate) fn check_problem(answer: &Answer, status: u16, detail: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem: Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(problem["status"], status);
+    assert!(problem["type"].is_string() && problem["title"].is_string(), "{problem}");
+    let told = problem["detail"].as_str().unwrap();
+    assert!(told.contains(detail), "`{told}` does not mention `{detail}`");
+}
+
 /// A port that nobody listens on at this moment.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

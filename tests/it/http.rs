@@ -1,32 +1,13 @@
 //! The HTTP interface as its clients meet it.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
-use crate::harness::{self, Answer, Server, command, files_below, get, post, quoted, wait_for};
-
-/// A server over a lake that is empty at first, and the folder around that.
-struct Fresh {
-    server: Server,
-    lake: PathBuf,
-    folder: tempfile::TempDir,
-}
-
-fn fresh() -> Fresh {
-    let folder = tempfile::tempdir().unwrap();
-    let lake = folder.path().join("lake");
-    Fresh { server: Server::start(&lake, &[]), lake, folder }
-}
-
-fn patrol(name: &str) -> String {
-    let event = json!({
-        "event_id": name, "event_type": "patrol.recorded", "occurred_at": "2025-03-05T09:12:33+08:00",
-        "org_id": "town-1", "officer_ids": ["officer-1", "officer-2"], "object_id": name,
-    });
-    format!("{event}\n")
-}
+use crate::harness::{
+    Fresh, Server, check_problem, command, files_below, fresh, patrol, post, quoted, wait_for,
+};
 
 fn patrols(server: &Server) -> Option<u64> {
     let rows = server.metric("patrols", "from=2025-01-01&to=2026-01-01");
@@ -41,18 +22,6 @@ fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
-}
-
-/// The answer is an error of this status, said the standard way; the detail contains a text.
-#[track_caller]
-fn check_problem(answer: &Answer, status: u16, detail: &str) {
-    assert_eq!(answer.status, status, "{}", answer.text);
-    assert_eq!(answer.header("content-type"), "application/problem+json");
-    let problem: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
-    assert_eq!(problem["status"], status);
-    assert!(problem["type"].is_string() && problem["title"].is_string(), "{problem}");
-    let told = problem["detail"].as_str().unwrap();
-    assert!(told.contains(detail), "`{told}` does not mention `{detail}`");
 }
 
 #[test]
@@ -160,74 +129,6 @@ fn errors_are_problem_json_and_say_what_is_wrong() {
     let json = [("content-type", "application/json")];
     check_problem(&post(&sql, &json, b"{\"query\":\"select 1\"}").unwrap(), 400, "sql");
     check_problem(&post(&sql, &json, b"select 1").unwrap(), 400, "sql");
-}
-
-#[test]
-fn only_a_query_passes_the_sql_door_and_a_refused_statement_changes_nothing() {
-    let Fresh { server, lake, folder } = fresh();
-    server.push(&[], patrol("one").as_bytes());
-    wait_for("the patrol is counted", || (patrols(&server) == Some(1)).then_some(()));
-    inbox_has_landed(&lake);
-    let outside = folder.path().join("outside.csv");
-    let outside = outside.to_str().unwrap();
-    harness::write_lines(Path::new(outside), ["secret", "1"]);
-    let target = folder.path().join("written.csv");
-    let target = target.to_str().unwrap();
-    let before = files_below(folder.path());
-    let statements = [
-        "create table t as select 1".to_owned(),
-        "create view v as select 1".to_owned(),
-        format!("create external table t stored as csv location '{outside}'"),
-        "create schema s".to_owned(),
-        "create function f() returns int return 1".to_owned(),
-        "drop table event_log".to_owned(),
-        "drop view events".to_owned(),
-        "insert into event_log select * from event_log".to_owned(),
-        "update event_log set org_id = 'x'".to_owned(),
-        "delete from event_log".to_owned(),
-        "truncate table event_log".to_owned(),
-        format!("copy (select 1) to '{target}'"),
-        format!("copy event_log to '{target}' stored as parquet"),
-        "set datafusion.execution.batch_size = 1".to_owned(),
-        "reset datafusion.execution.batch_size".to_owned(),
-        "prepare p as select 1".to_owned(),
-        "begin".to_owned(),
-        "select 1; select 2".to_owned(),
-        "select 1; drop table event_log".to_owned(),
-        format!("select * from '{outside}'"),
-        format!("select * from \"{outside}\""),
-        format!("select * from 'file://{outside}'"),
-        format!("select * from read_csv('{outside}')"),
-        format!("explain copy (select 1) to '{target}'"),
-        format!("explain analyze copy (select 1) to '{target}'"),
-        "explain analyze insert into event_log select * from event_log".to_owned(),
-        "explain analyze create table t as select 1".to_owned(),
-        String::new(),
-    ];
-    for statement in &statements {
-        check_problem(&server.sql(statement), 400, "");
-        check_problem(&server.get(&format!("/api/v1/sql?sql={}", quoted(statement))), 400, "");
-    }
-    assert_eq!(files_below(folder.path()), before);
-    let left = server.sql("select count(*) as n from event_log").json();
-    assert_eq!(left, json!({ "columns": ["n"], "rows": [{ "n": 1 }] }));
-    let tables = server
-        .sql("select count(*) as n from information_schema.tables where table_name in ('t', 'v')");
-    assert_eq!(tables.json()["rows"], json!([{ "n": 0 }]));
-}
-
-#[test]
-fn a_query_answers_in_json_or_csv_as_asked() {
-    let Fresh { server, folder: _folder, .. } = fresh();
-    let query = "select 1 as a, 'x,y' as b union all select 2, null order by a";
-    let rows = json!([{ "a": 1, "b": "x,y" }, { "a": 2 }]);
-    assert_eq!(server.sql(query).json(), json!({ "columns": ["a", "b"], "rows": rows }));
-    let url = format!("{}/api/v1/sql?sql={}", server.url, quoted(query));
-    let as_csv = get(&url, &[("accept", "text/csv")]).unwrap();
-    assert_eq!(as_csv.text, "a,b\n1,\"x,y\"\n2,\n");
-    assert_eq!(as_csv.header("content-type"), "text/csv; charset=utf-8");
-    let empty = format!("{}/api/v1/sql?sql={}", server.url, quoted("select event_id from events"));
-    assert_eq!(get(&empty, &[("accept", "text/csv")]).unwrap().text, "event_id\n");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod http;
 mod kill;
 mod prometheus;
 mod receipt;
+mod sql;
 mod standing;
 mod walk;
 mod web;

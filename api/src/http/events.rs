@@ -18,7 +18,6 @@ use crate::http::BODY_BYTES_MAX;
 use crate::http::problem::Problem;
 use crate::http::sql::json_rows;
 use crate::server::Server;
-use crate::sql_door::{self, Limits};
 
 /// Takes an NDJSON body: judged, on disk, and only then acknowledged. Refused lines are kept too.
 pub(super) async fn push(
@@ -97,6 +96,6 @@ fn decode(body: &[u8], encoding: Option<&str>) -> Result<Vec<u8>, Problem> {
 pub(super) async fn rejects(State(server): State<Arc<Server>>) -> Result<Json<Value>, Problem> {
     const NEWEST: &str = "select landed_at, source, file, line, reason, detail, \
         try_cast(text as varchar) as text from rejects order by landed_at desc, file, line limit 1000";
-    let rows = sql_door::run(&server.view(), NEWEST, Limits::default()).await?;
+    let rows = server.door().run(server.view(), NEWEST).await?;
     Ok(Json(json!({ "rejects": json_rows(&rows)? })))
 }
