@@ -13,7 +13,7 @@ pub use catalogue::{
     Window,
 };
 pub use coverage::{Coverage, coverage};
-pub(crate) use evaluate::names;
+pub(crate) use evaluate::{Answers, names};
 pub use evaluate::{Evidence, Request, Sample, evaluate, explain};
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};
