@@ -10,10 +10,13 @@ mod status;
 mod web;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -50,6 +53,7 @@ pub fn routes(server: Arc<Server>) -> Router {
         .route("/api/v1/sql", get(sql::get).post(sql::post))
         .fallback(|| async { Problem::not_found("there is no such page; see /api/v1/metrics") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), count))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(CompressionLayer::new())
         .layer(TraceLayer::new_for_http().on_failure(()))
@@ -57,6 +61,23 @@ pub fn routes(server: Arc<Server>) -> Router {
         .layer(fixed_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed_header(header::REFERRER_POLICY, "no-referrer"))
         .with_state(server)
+}
+
+/// Counts requests by route: addresses themselves are without number.
+async fn count(
+    State(server): State<Arc<Server>>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let method = if method.is_safe() || method == Method::POST { method.as_str() } else { "other" };
+    let status = response.status().as_u16();
+    server.telemetry().count_request(route, method, status, started.elapsed());
+    response
 }
 
 fn fixed_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

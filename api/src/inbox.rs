@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A folder of bodies: `inbox/SOURCE/NUMBER.ndjson`.
 #[derive(Debug)]
@@ -66,6 +67,19 @@ impl Inbox {
         }
         waiting.sort();
         Ok(waiting)
+    }
+
+    /// How many bodies wait, their bytes, and how long the oldest has been waiting.
+    pub fn backlog(&self) -> io::Result<(usize, u64, Duration)> {
+        let (mut bodies, mut bytes, mut oldest) = (0, 0, Duration::ZERO);
+        for path in self.waiting()?.into_iter().flat_map(|(_, bodies)| bodies) {
+            // What has landed in the meantime is gone.
+            let Ok(file) = std::fs::metadata(path) else { continue };
+            bodies += 1;
+            bytes += file.len();
+            oldest = oldest.max(file.modified()?.elapsed().unwrap_or_default());
+        }
+        Ok((bodies, bytes, oldest))
     }
 
     /// Forgets bodies that have landed.

@@ -11,3 +11,4 @@ pub mod output;
 pub mod server;
 pub mod sql_door;
 pub mod standing;
+pub mod telemetry;

@@ -24,6 +24,7 @@ use crate::http;
 use crate::inbox::Inbox;
 use crate::measure::{self, Measurement};
 use crate::sql_door::{Door, Limits};
+use crate::telemetry::Telemetry;
 
 /// How often the inbox is emptied: many small commits are what wears a Delta table out.
 const LAND_EVERY: Duration = Duration::from_secs(2);
@@ -57,6 +58,7 @@ pub struct Server {
     clock: Clock,
     inbox: Inbox,
     door: Door,
+    telemetry: Telemetry,
     view: RwLock<Arc<View>>,
     measured: RwLock<Measured>,
     watched: RwLock<String>,
@@ -105,6 +107,16 @@ impl Server {
     /// The door to SQL.
     pub fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// What is counted of the server's own work.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// The bodies that wait to land.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 
     /// The metrics.
@@ -157,13 +169,15 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let lock = lake.lock()?;
     refresh::refresh(&mut lake, &lock, &definitions).await?;
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
+    let telemetry = Telemetry::new().context("failed to start counting")?;
     let server = Arc::new(Server {
         catalogue: Catalogue::load(&definitions)?,
         definitions: RwLock::new(definitions),
         identities: Identities::pseudonyms_of(&options.lake)?,
         clock: options.clock,
         inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
-        door: Door::new(Limits::default())?,
+        door: Door::new(Limits::default(), telemetry.clone())?,
+        telemetry,
         view: RwLock::new(reader.view()),
         measured: RwLock::default(),
         watched: RwLock::default(),

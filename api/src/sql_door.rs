@@ -27,6 +27,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::telemetry::{Stage, Telemetry};
+
 /// How like a name must be to one that exists to be taken for a misspelling of it, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.6;
 
@@ -87,6 +89,20 @@ pub enum Refused {
     /// The engine failed.
     #[error("{0}")]
     Failed(String),
+}
+
+impl Refused {
+    /// The name by which refusals are counted.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Statement(_) => "wrong",
+            Self::Busy(_) => "busy",
+            Self::TooLong(_) => "too_long",
+            Self::TooManyRows(_) => "too_many_rows",
+            Self::TooMuchMemory(_) => "too_much_memory",
+            Self::Failed(_) => "failed",
+        }
+    }
 }
 
 /// What is wrong with a statement.
@@ -193,6 +209,7 @@ pub struct Rows {
 #[derive(Debug)]
 pub struct Door {
     limits: Limits,
+    telemetry: Telemetry,
     turns: Arc<Semaphore>,
     inside: Arc<AtomicUsize>,
     /// Threads of their own, so that heavy queries keep nobody else from answering.
@@ -201,7 +218,7 @@ pub struct Door {
 
 impl Door {
     /// Opens a door with as many threads as there are processors.
-    pub fn new(limits: Limits) -> anyhow::Result<Self> {
+    pub fn new(limits: Limits, telemetry: Telemetry) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("sql")
@@ -210,6 +227,7 @@ impl Door {
             .context("failed to start the threads for SQL")?;
         Ok(Self {
             limits,
+            telemetry,
             turns: Arc::new(Semaphore::new(limits.at_once)),
             inside: Arc::default(),
             runtime: Some(runtime),
@@ -226,31 +244,42 @@ impl Door {
     /// Refused are statements other than queries: DDL, DML, COPY, SET and several statements at once.
     pub async fn open(&self, view: Arc<View>, statement: Statement) -> Result<Answer, Refused> {
         let limits = self.limits;
+        let mut counted = Counted::new(&self.telemetry);
         if statement.sql.len() > limits.statement_bytes {
             let message = format!("the statement is longer than {} bytes", limits.statement_bytes);
-            return Err(Refused::Statement(Mistake { message, ..Mistake::default() }));
+            return Err(
+                counted.refused(Refused::Statement(Mistake { message, ..Mistake::default() }))
+            );
         }
-        let Some(inside) = Inside::enter(&self.inside, limits.at_once + limits.waiting) else {
-            return Err(Refused::Busy(limits.at_once + limits.waiting));
+        let most = limits.at_once + limits.waiting;
+        let Some(inside) = Inside::enter(&self.inside, most) else {
+            return Err(counted.refused(Refused::Busy(most)));
         };
         let Some(runtime) = &self.runtime else {
-            return Err(Refused::Failed("the server stops".to_owned()));
+            return Err(counted.refused(Refused::Failed("the server stops".to_owned())));
         };
         let (announce, announced) = oneshot::channel();
         let (rows, mut batches) = mpsc::channel(BATCHES_AHEAD);
         let turns = Arc::clone(&self.turns);
         let deadline = Instant::now() + limits.wall_time;
         let query = runtime.spawn(async move {
-            let sending = rows.clone();
-            let running = serve(view, statement, limits, turns, announce, sending);
+            let job =
+                Job { view, limits, telemetry: counted.telemetry.clone(), sending: rows.clone() };
+            let running = job.serve(&statement, &turns, announce);
             let ended = match tokio::time::timeout_at(deadline, running).await {
                 Ok(ended) => ended,
                 Err(_) => Err(Refused::TooLong(limits.wall_time)),
             };
             drop(inside);
-            if let Err(refused) = ended {
+            match ended {
+                Ok(taken) => counted.taken(taken),
                 // Nobody is left to tell when the receiver is gone.
-                let _ = rows.send(Err(refused)).await;
+                Err(refused) => {
+                    let refused = counted.refused(refused);
+                    // Counted now: a slow reader may take the news late.
+                    drop(counted);
+                    _ = rows.send(Err(refused)).await;
+                }
             }
         });
         let query = Running(query.abort_handle());
@@ -290,43 +319,102 @@ impl Drop for Inside {
 }
 
 type Announce = oneshot::Sender<(SchemaRef, bool)>;
-type Sending = mpsc::Sender<Result<RecordBatch, Refused>>;
 
-/// Waits for a turn, plans, announces the columns and sends the rows.
-async fn serve(
+/// Counts a query when it has ended, however that was; abandoned, unless something else is known.
+#[derive(Debug)]
+struct Counted {
+    telemetry: Telemetry,
+    started: Instant,
+    outcome: &'static str,
+}
+
+impl Counted {
+    fn new(telemetry: &Telemetry) -> Self {
+        let outcome = Taken::InPart.name();
+        Self { telemetry: telemetry.clone(), started: Instant::now(), outcome }
+    }
+
+    fn taken(&mut self, taken: Taken) {
+        self.outcome = taken.name();
+    }
+
+    fn refused(&mut self, refused: Refused) -> Refused {
+        self.outcome = refused.outcome();
+        refused
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.telemetry.count_query(self.outcome, self.started.elapsed());
+    }
+}
+
+/// How far a result was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Whole,
+    InPart,
+}
+
+impl Taken {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "answered",
+            Self::InPart => "abandoned",
+        }
+    }
+}
+
+/// A query at work.
+#[derive(Debug)]
+struct Job {
     view: Arc<View>,
-    statement: Statement,
     limits: Limits,
-    turns: Arc<Semaphore>,
-    announce: Announce,
-    sending: Sending,
-) -> Result<(), Refused> {
-    let Ok(_turn) = turns.acquire().await else { return Ok(()) };
-    let session = view
-        .bounded_session(limits.memory_bytes, limits.spill_bytes)
-        .map_err(|error| Refused::Failed(error.to_string()))?;
-    let refuse = |error: &DataFusionError| refused(error, &view, limits);
-    let frame = plan(&session, &statement).await.map_err(|error| refuse(&error))?;
-    let is_stable = is_stable(frame.logical_plan());
-    let mut stream = frame.execute_stream().await.map_err(|error| refuse(&error))?;
-    // The first rows come before the columns are announced: most failures come with them, and are told whole.
-    let first = stream.next().await;
-    let mut next = first.transpose().map_err(|error| refuse(&error))?;
-    if announce.send((stream.schema(), is_stable)).is_err() {
-        return Ok(());
-    }
-    let mut rows = 0;
-    while let Some(batch) = next {
-        rows += batch.num_rows();
-        if rows > limits.rows {
-            return Err(Refused::TooManyRows(limits.rows));
+    telemetry: Telemetry,
+    sending: mpsc::Sender<Result<RecordBatch, Refused>>,
+}
+
+impl Job {
+    /// Waits for a turn, plans, announces the columns and sends the rows.
+    async fn serve(
+        &self,
+        statement: &Statement,
+        turns: &Semaphore,
+        announce: Announce,
+    ) -> Result<Taken, Refused> {
+        let waiting = self.telemetry.at(Stage::Waiting);
+        let Ok(_turn) = turns.acquire().await else { return Ok(Taken::InPart) };
+        drop(waiting);
+        let _running = self.telemetry.at(Stage::Running);
+        let session = self
+            .view
+            .bounded_session(self.limits.memory_bytes, self.limits.spill_bytes)
+            .map_err(|error| Refused::Failed(error.to_string()))?;
+        let refuse = |error: DataFusionError| refused(&error, &self.view, self.limits);
+        let frame = plan(&session, statement).await.map_err(refuse)?;
+        let is_stable = is_stable(frame.logical_plan());
+        let mut stream = frame.execute_stream().await.map_err(refuse)?;
+        // The first rows come before the columns are announced: most failures come with them, and are told
+        // whole.
+        let mut next = stream.next().await.transpose().map_err(refuse)?;
+        if announce.send((stream.schema(), is_stable)).is_err() {
+            return Ok(Taken::InPart);
         }
-        if sending.send(Ok(batch)).await.is_err() {
-            return Ok(());
+        let mut rows = 0;
+        while let Some(batch) = next {
+            rows += batch.num_rows();
+            if rows > self.limits.rows {
+                return Err(Refused::TooManyRows(self.limits.rows));
+            }
+            self.telemetry.count_rows(batch.num_rows());
+            if self.sending.send(Ok(batch)).await.is_err() {
+                return Ok(Taken::InPart);
+            }
+            next = stream.next().await.transpose().map_err(refuse)?;
         }
-        next = stream.next().await.transpose().map_err(|error| refuse(&error))?;
+        Ok(Taken::Whole)
     }
-    Ok(())
 }
 
 async fn plan(
@@ -450,13 +538,32 @@ mod tests {
         let definitions = Arc::new(Definitions::load(None).unwrap());
         Lake::open_or_create(folder.path(), None).await.unwrap();
         let reader = Reader::open(folder.path(), definitions).await.unwrap();
-        (Door::new(limits).unwrap(), reader.view(), folder)
+        let door = Door::new(limits, Telemetry::new().unwrap()).unwrap();
+        (door, reader.view(), folder)
     }
 
     async fn empties(door: &Door) {
         while door.inside.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// The queries that have ended are these, by outcome; the last of them may take a moment to be counted.
+    async fn check_counted(door: &Door, expected: &[(&str, u64)]) {
+        let line = |(outcome, count): &(&str, u64)| {
+            format!("lawpulse_sql_queries_total{{outcome=\"{outcome}\"}} {count}")
+        };
+        let expected: Vec<String> = expected.iter().map(line).collect();
+        for _ in 0..1000 {
+            let text = door.telemetry.text().unwrap();
+            let mut counted =
+                text.lines().filter(|line| line.starts_with("lawpulse_sql_queries_total"));
+            if counted.by_ref().eq(expected.iter().map(String::as_str)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{expected:?} are not counted, but {}", door.telemetry.text().unwrap());
     }
 
     const FOREVER: &str = "select count(*) from generate_series(1, 10000000) a cross join generate_series(1, 10000000) b";
@@ -469,6 +576,7 @@ mod tests {
         let refused = door.run(view, FOREVER).await.unwrap_err();
         assert!(matches!(refused, Refused::TooLong(_)), "{refused}");
         empties(&door).await;
+        check_counted(&door, &[("too_long", 1)]).await;
     }
 
     #[tokio::test]
@@ -479,6 +587,7 @@ mod tests {
         let answer = door.open(view, Statement::new(MANY_ROWS)).await.unwrap();
         drop(answer);
         empties(&door).await;
+        check_counted(&door, &[("abandoned", 2)]).await;
     }
 
     #[tokio::test]
@@ -501,6 +610,7 @@ mod tests {
             last = Some(next);
         }
         assert!(matches!(last, Some(Err(Refused::TooLong(_)))), "{last:?}");
+        check_counted(&door, &[("answered", 1), ("busy", 1), ("too_long", 1)]).await;
     }
 
     #[tokio::test]
@@ -512,6 +622,7 @@ mod tests {
         let greedy = "select array_agg(repeat('x', 1000) || value) from generate_series(1, 100000)";
         let refused = door.run(view, greedy).await.unwrap_err();
         assert!(matches!(refused, Refused::TooMuchMemory(_)), "{refused}");
+        check_counted(&door, &[("too_many_rows", 1), ("too_much_memory", 1)]).await;
     }
 
     #[test]

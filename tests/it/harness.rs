@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use serde_json::Value;
 
 /// How long anything may take before a test gives up on it. Generous: it bounds a hang, and measures nothing.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The morning after the simulated years.
 pub(crate) const AS_OF: &str = "2026-01-01T00:30:00Z";

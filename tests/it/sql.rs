@@ -194,7 +194,30 @@ fn a_wrong_statement_is_told_its_place_and_the_name_that_was_meant() {
     assert_eq!(problem("select * from zzzzzzzz")["suggestion"], Value::Null);
     let parse = problem("select 1 +\n from events");
     assert_eq!(parse["line"], 2, "{parse}");
-    assert_eq!(problem("select cout(*) from events")["suggestion"], "count");
+    assert_eq!(problem("select coumt(*) from events")["suggestion"], "count");
+}
+
+#[test]
+fn the_server_counts_its_requests_and_queries() {
+    let Fresh { server, folder: _folder, .. } = fresh();
+    server.sql("select value from generate_series(1, 7)").json();
+    check_problem(&server.sql("select nonsense"), 400, "nonsense");
+    server.get("/api/v1/metrics/nonsense");
+    server.get("/nowhere/at/all");
+    let series = [
+        "lawpulse_sql_queries_total{outcome=\"answered\"} 1",
+        "lawpulse_sql_queries_total{outcome=\"wrong\"} 1",
+        "lawpulse_sql_query_seconds_count{outcome=\"answered\"} 1",
+        "lawpulse_sql_rows_total 7",
+        "lawpulse_sql_running 0",
+        "lawpulse_inbox_bodies 0",
+        "lawpulse_http_requests_total{method=\"POST\",route=\"/api/v1/sql\",status=\"200\"} 1",
+        "lawpulse_http_requests_total{method=\"GET\",route=\"/api/v1/metrics/{id}\",status=\"404\"} 1",
+        "lawpulse_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1",
+    ];
+    for line in series {
+        wait_for(line, || server.get("/metrics").text.lines().any(|one| one == line).then_some(()));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where the simulated district stands: the figures of its report, goals, checks, and how numbers come about.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -181,17 +181,22 @@ fn two_goals() -> String {
     head + "[[goal]]" + &goals.join("[[goal]]")
 }
 
+/// Serves a lake with these goals instead of the shipped ones; gives their file too.
+fn serve_two_goals(lake: &Path, folder: &Path) -> (Server, PathBuf) {
+    let sql = folder.join("sql");
+    fs::create_dir_all(sql.join("goals")).unwrap();
+    let file = sql.join("goals/2025.toml");
+    fs::write(&file, two_goals()).unwrap();
+    let more = ["--as-of", harness::AS_OF, "--sql", sql.to_str().unwrap()];
+    (Server::start(lake, &more), file)
+}
+
 #[test]
 fn a_goal_that_is_edited_holds_without_a_restart_and_the_change_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let lake = yubei().copy(folder.path());
-    let sql = folder.path().join("sql");
-    fs::create_dir_all(sql.join("goals")).unwrap();
-    let written = two_goals();
-    let file = sql.join("goals/2025.toml");
-    fs::write(&file, &written).unwrap();
-    let more = ["--as-of", harness::AS_OF, "--sql", sql.to_str().unwrap()];
-    let server = Server::start(&lake, &more);
+    let (server, file) = serve_two_goals(&lake, folder.path());
+    let written = fs::read_to_string(&file).unwrap();
     let goals =
         || server.get("/api/v1/goals?year=2025").json()["goals"].as_array().unwrap().clone();
     let before = goals();
@@ -235,7 +240,8 @@ fn every_goal_of_the_shipped_file_stands_somewhere() {
 #[test]
 fn goals_and_checks_are_series_for_prometheus() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start_as_of(&yubei().copy(folder.path()));
+    let lake = yubei().copy(folder.path());
+    let (server, _) = serve_two_goals(&lake, folder.path());
     let text = wait_for("goals and checks are measured", || {
         let text = server.get("/metrics").text;
         text.contains("lawpulse_check_violations").then_some(text)

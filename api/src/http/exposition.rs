@@ -16,6 +16,11 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     let mut text = measured.text.clone();
     text.push_str(&server.watched());
     text.push_str(&render(&own_families(&server)));
+    match server.inbox().backlog() {
+        Ok((bodies, bytes, oldest)) => server.telemetry().note_inbox(bodies, bytes, oldest),
+        Err(error) => tracing::error!(%error, "the inbox cannot be looked at"),
+    }
+    text.push_str(&server.telemetry().text().map_err(|error| Problem::internal(&error))?);
     let process = TextEncoder::new()
         .encode_to_string(&prometheus::gather())
         .map_err(|error| Problem::internal(&error))?;

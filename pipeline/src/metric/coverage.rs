@@ -30,11 +30,15 @@ pub struct Coverage {
 
 const COVERAGE: &str = "
 with unit_days as (
-    select scope_days.scope_id, scope_days.org_id, scope_days.day, sum(org_days.events) as events
-    from scope_days
-    inner join org_days on scope_days.org_id = org_days.org_id and scope_days.day = org_days.event_date
+    select
+        scope_orgs.scope_id, org_days.org_id, org_days.event_date as day, sum(org_days.events) as events
+    from org_days
+    inner join scope_orgs
+        on org_days.org_id = scope_orgs.org_id
+        and org_days.event_date >= scope_orgs.valid_from
+        and org_days.event_date < scope_orgs.valid_to
     where org_days.event_date >= $from and org_days.event_date < $to
-    group by scope_days.scope_id, scope_days.org_id, scope_days.day
+    group by scope_orgs.scope_id, org_days.org_id, org_days.event_date
 ),
 held as (
     select
