@@ -46,6 +46,11 @@ impl MemoryTable {
         Ok(Self { schema, batches, days })
     }
 
+    /// All rows.
+    pub(crate) fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
     /// The batches that may hold rows that meet all filters.
     fn may_meet(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<RecordBatch>> {
         let Some(filter) = conjunction(filters.iter().cloned()) else {

@@ -83,7 +83,8 @@ pub struct Reader {
 struct Kept {
     version: Option<u64>,
     provider: Arc<dyn TableProvider>,
-    batches: Vec<RecordBatch>,
+    /// The provider, where it is a table in memory.
+    rows: Option<Arc<MemoryTable>>,
 }
 
 /// One state of a lake: queries on it see the same rows whatever lands meanwhile.
@@ -204,7 +205,7 @@ impl Reader {
         {
             return Ok(old.clone());
         }
-        Ok(Kept { version, provider: table.provider().await?, batches: Vec::new() })
+        Ok(Kept { version, provider: table.provider().await?, rows: None })
     }
 
     fn keep(
@@ -213,8 +214,8 @@ impl Reader {
         schema: arrow::datatypes::SchemaRef,
         batches: Vec<RecordBatch>,
     ) -> Result<Kept> {
-        let table = MemoryTable::new(schema, &batches).map_err(Error::internal)?;
-        Ok(Kept { version, provider: Arc::new(table), batches })
+        let table = Arc::new(MemoryTable::new(schema, &batches).map_err(Error::internal)?);
+        Ok(Kept { version, provider: Arc::clone(&table) as _, rows: Some(table) })
     }
 
     async fn keep_rollup(&self, model: &Model) -> Result<Kept> {
@@ -308,7 +309,10 @@ impl Reader {
 
     /// The reference's units, and those that only events know.
     fn all_orgs(&self) -> Vec<Org> {
-        let batches = |name: &str| self.kept.get(name).map_or(&[][..], |kept| &kept.batches);
+        let batches = |name: &str| -> &[RecordBatch] {
+            let rows = self.kept.get(name).and_then(|kept| kept.rows.as_ref());
+            rows.map_or(&[], |table| table.batches())
+        };
         let mut orgs = reference::orgs_of(batches("orgs"));
         let known: BTreeSet<String> = orgs.iter().map(|org| org.org_id.clone()).collect();
         let mut unknown = BTreeSet::new();

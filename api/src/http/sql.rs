@@ -19,7 +19,7 @@ use futures::stream;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::http::problem::Problem;
 use crate::output::{self, Format};
@@ -342,8 +342,5 @@ pub(super) fn json_rows(rows: &Rows) -> Result<Value, Problem> {
     let mut text = Vec::new();
     output::write_batches(&mut text, &rows.batches, Format::Json)
         .map_err(|error| Problem::internal(&error))?;
-    if rows.batches.is_empty() {
-        return Ok(json!([]));
-    }
     serde_json::from_slice(&text).map_err(|error| Problem::internal(&error))
 }
