@@ -5,6 +5,7 @@ mod exposition;
 mod goals;
 mod metrics;
 mod problem;
+mod rows;
 mod sql;
 mod status;
 mod web;

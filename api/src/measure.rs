@@ -43,25 +43,24 @@ pub async fn measure(view: &Arc<View>, catalogue: &Catalogue, today: NaiveDate) 
     let scopes: Arc<[Scope]> = scopes_of_today(view, today).into();
     let questions: Arc<[Question]> = questions.into();
     let answers = answer_all(view, &questions, &scopes, today).await;
-    let mut found: BTreeMap<&str, Result<Values, String>> = BTreeMap::new();
-    for (question, answer) in questions.iter().zip(answers) {
-        let values = found.entry(question.metric.id()).or_insert_with(|| Ok(Values::new()));
-        match (values.as_mut(), answer) {
-            (Ok(values), Ok(samples)) => values.push((question.parameters.clone(), samples)),
-            (Ok(_), Err(error)) => *values = Err(error),
-            (Err(_), _) => {}
-        }
-    }
+    let answered: Vec<_> = questions.iter().zip(answers).collect();
     let mut measurement = Measurement::default();
-    for metric in catalogue.iter() {
-        match found.remove(metric.id()) {
-            Some(Ok(values)) => measurement.families.extend(families_of(metric, &scopes, &values)),
-            Some(Err(error)) => measurement.failures.push((metric.id().to_owned(), error)),
-            None => {}
+    for of_metric in answered.chunk_by(|one, next| one.0.metric.id() == next.0.metric.id()) {
+        let metric = &of_metric[0].0.metric;
+        let values: Result<Values, &String> = of_metric
+            .iter()
+            .map(|(question, answer)| Ok((&question.parameters, answer.as_ref()?.as_slice())))
+            .collect();
+        match values {
+            Ok(values) => measurement.families.extend(families_of(metric, &scopes, &values)),
+            Err(error) => measurement.failures.push((metric.id().to_owned(), error.clone())),
         }
     }
     measurement
 }
+
+/// The samples of each combination of parameters.
+type Values<'v> = Vec<(&'v BTreeMap<String, String>, &'v [Sample])>;
 
 /// One evaluation of a metric.
 #[derive(Debug)]
@@ -109,9 +108,6 @@ async fn answer_all(
     }
     answers
 }
-
-/// The samples of each combination of parameters.
-type Values = Vec<(BTreeMap<String, String>, Vec<Sample>)>;
 
 /// Follows the goals of the year and runs every check: families of series apart from those of the catalogue.
 ///
@@ -270,11 +266,7 @@ fn combinations(metric: &Metric) -> Vec<BTreeMap<String, String>> {
     combinations
 }
 
-fn families_of(
-    metric: &Metric,
-    scopes: &[Scope],
-    values: &[(BTreeMap<String, String>, Vec<Sample>)],
-) -> Vec<Family> {
+fn families_of(metric: &Metric, scopes: &[Scope], values: &Values<'_>) -> Vec<Family> {
     let prometheus = metric.prometheus();
     let kind = match prometheus.kind {
         PrometheusType::Gauge => Kind::Gauge,
@@ -303,20 +295,16 @@ fn families_of(
     families
 }
 
-fn series(
-    scopes: &[Scope],
-    values: &[(BTreeMap<String, String>, Vec<Sample>)],
-    pick: fn(&Sample) -> Option<f64>,
-) -> Vec<Series> {
+fn series(scopes: &[Scope], values: &Values<'_>, pick: fn(&Sample) -> Option<f64>) -> Vec<Series> {
     let mut series = Vec::new();
     for (parameters, samples) in values {
-        for (scope, sample) in scopes.iter().zip(samples) {
+        for (scope, sample) in scopes.iter().zip(*samples) {
             let Some(value) = pick(sample) else { continue };
             let mut labels = vec![
                 ("scope".to_owned(), scope.scope_id.clone()),
                 ("scope_kind".to_owned(), scope.kind.name().to_owned()),
             ];
-            labels.extend(parameters.clone());
+            labels.extend((*parameters).clone());
             series.push(Series { labels, value });
         }
     }

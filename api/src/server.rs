@@ -114,7 +114,7 @@ impl Server {
         &self.telemetry
     }
 
-    /// The bodies that wait to land.
+    /// Where pushed bodies wait, durably, to land within a few seconds.
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
     }
@@ -145,11 +145,6 @@ impl Server {
 
     fn show_landing_error(&self, failure: Option<String>) {
         *self.landing_error.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-
-    /// Keeps a pushed body durably; it lands within a few seconds.
-    pub fn accept(&self, source: &str, body: &[u8]) -> std::io::Result<()> {
-        self.inbox.put(source, body)
     }
 }
 

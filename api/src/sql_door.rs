@@ -5,16 +5,16 @@
 //! own, within limits that hold for queueing, planning, running and sending together, and ends when nobody
 //! waits for its rows any longer.
 
+mod mistake;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::ParamValues;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
-use datafusion::common::{ParamValues, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
@@ -31,8 +31,7 @@ use tokio::time::Instant;
 
 use crate::telemetry::{Stage, Telemetry};
 
-/// How like a name must be to one that exists to be taken for a misspelling of it, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.6;
+pub use mistake::Mistake;
 
 /// Batches that wait for a reader; a slow one holds no more.
 const BATCHES_AHEAD: usize = 2;
@@ -103,32 +102,6 @@ impl Refused {
             Self::TooManyRows(_) => "too_many_rows",
             Self::TooMuchMemory(_) => "too_much_memory",
             Self::Failed(_) => "failed",
-        }
-    }
-}
-
-/// What is wrong with a statement.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mistake {
-    /// What it is.
-    pub message: String,
-    /// Where it is: line and column, counted from 1.
-    pub place: Option<(u64, u64)>,
-    /// The name that was probably meant.
-    pub suggestion: Option<String>,
-}
-
-impl std::fmt::Display for Mistake {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}", self.message)?;
-        if let Some((line, column)) = self.place
-            && !self.message.contains("Line: ")
-        {
-            write!(out, " (line {line}, column {column})")?;
-        }
-        match &self.suggestion {
-            Some(name) => write!(out, "; did you mean `{name}`?"),
-            None => Ok(()),
         }
     }
 }
@@ -213,7 +186,8 @@ pub struct Door {
     limits: Limits,
     telemetry: Telemetry,
     turns: Arc<Semaphore>,
-    inside: Arc<AtomicUsize>,
+    /// For queries that run or wait.
+    places: Arc<Semaphore>,
     /// Threads of their own, so that heavy queries keep nobody else from answering.
     runtime: Option<Runtime>,
 }
@@ -231,7 +205,7 @@ impl Door {
             limits,
             telemetry,
             turns: Arc::new(Semaphore::new(limits.at_once)),
-            inside: Arc::default(),
+            places: Arc::new(Semaphore::new(limits.at_once + limits.waiting)),
             runtime: Some(runtime),
         })
     }
@@ -253,9 +227,8 @@ impl Door {
                 counted.refused(Refused::Statement(Mistake { message, ..Mistake::default() }))
             );
         }
-        let most = limits.at_once + limits.waiting;
-        let Some(inside) = Inside::enter(&self.inside, most) else {
-            return Err(counted.refused(Refused::Busy(most)));
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Err(counted.refused(Refused::Busy(limits.at_once + limits.waiting)));
         };
         let Some(runtime) = &self.runtime else {
             return Err(counted.refused(Refused::Failed("the server stops".to_owned())));
@@ -272,7 +245,7 @@ impl Door {
                 Ok(ended) => ended,
                 Err(_) => Err(Refused::TooLong(limits.wall_time)),
             };
-            drop(inside);
+            drop(place);
             match ended {
                 Ok(taken) => counted.taken(taken),
                 // Nobody is left to tell when the receiver is gone.
@@ -300,23 +273,6 @@ impl Drop for Door {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// A query that runs or waits.
-#[derive(Debug)]
-struct Inside(Arc<AtomicUsize>);
-
-impl Inside {
-    fn enter(inside: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let guard = Self(Arc::clone(inside));
-        (inside.fetch_add(1, Ordering::SeqCst) < most).then_some(guard)
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -475,68 +431,15 @@ fn is_stable(plan: &LogicalPlan) -> bool {
 
 fn refused(error: &DataFusionError, view: &View, limits: Limits) -> Refused {
     let root = error.find_root();
-    let told = root.strip_backtrace();
-    // The engine suggests functions in its message, which says it once more for programs.
-    let (message, function) = match told.split_once(".\nDid you mean '") {
-        Some((message, meant)) => (message.to_owned(), meant.split_once('\'').map(|meant| meant.0)),
-        None => (missing_column(root).unwrap_or_else(|| told.clone()), None),
-    };
     match root {
         DataFusionError::Plan(_)
         | DataFusionError::SQL(_, _)
         | DataFusionError::SchemaError(_, _)
         | DataFusionError::Diagnostic(_, _)
-        | DataFusionError::NotImplemented(_) => Refused::Statement(Mistake {
-            place: place_of(error, &message),
-            suggestion: function.map(str::to_owned).or_else(|| suggestion(root, &message, view)),
-            message,
-        }),
+        | DataFusionError::NotImplemented(_) => Refused::Statement(Mistake::of(error, view)),
         DataFusionError::ResourcesExhausted(_) => Refused::TooMuchMemory(limits.memory_bytes),
-        _ => Refused::Failed(message),
+        _ => Refused::Failed(root.strip_backtrace()),
     }
-}
-
-/// Says in our own words that a column is missing: the engine lists every one that there is.
-fn missing_column(error: &DataFusionError) -> Option<String> {
-    let DataFusionError::SchemaError(known, _) = error else { return None };
-    let SchemaError::FieldNotFound { field, .. } = known.as_ref() else { return None };
-    Some(format!("there is no column `{}`", field.flat_name()))
-}
-
-/// Line and column of a mistake, from the engine's diagnostic or the parser's message.
-fn place_of(error: &DataFusionError, message: &str) -> Option<(u64, u64)> {
-    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    if let Some(span) = span.filter(|span| span.start.line > 0) {
-        return Some((span.start.line, span.start.column));
-    }
-    let number_after = |label: &str| -> Option<u64> {
-        let rest = &message[message.find(label)? + label.len()..];
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok()
-    };
-    Some((number_after("Line: ")?, number_after("Column: ")?))
-}
-
-/// The existing name that a missing one is most like.
-fn suggestion(error: &DataFusionError, message: &str, view: &View) -> Option<String> {
-    let nearest = |missing: &str, names: Vec<String>| -> Option<String> {
-        let missing = missing.to_lowercase();
-        let likeness = |name: &String| normalized_levenshtein(&missing, &name.to_lowercase());
-        names
-            .into_iter()
-            .map(|name| (likeness(&name), name))
-            .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-            .max_by(|one, two| one.0.total_cmp(&two.0))
-            .map(|(_, name)| name)
-    };
-    if let DataFusionError::SchemaError(known, _) = error
-        && let SchemaError::FieldNotFound { field, valid_fields } = known.as_ref()
-    {
-        let names = valid_fields.iter().map(|field| field.name.clone()).collect();
-        return nearest(&field.name, names);
-    }
-    let missing = message.split_once("table '")?.1.split_once("' not found")?.0;
-    nearest(missing.rsplit('.').next()?, view.table_names())
 }
 
 #[cfg(test)]
@@ -546,17 +449,6 @@ mod tests {
     use pipeline::query::Reader;
 
     use super::*;
-
-    #[test]
-    fn a_mistake_says_where_it_is_and_what_was_meant() {
-        let mistake = Mistake {
-            message: "there is no column `orgid`".to_owned(),
-            place: Some((2, 8)),
-            suggestion: Some("org_id".to_owned()),
-        };
-        let text = "there is no column `orgid` (line 2, column 8); did you mean `org_id`?";
-        assert_eq!(mistake.to_string(), text);
-    }
 
     /// A door to an empty lake.
     async fn door(limits: Limits) -> (Door, Arc<View>, tempfile::TempDir) {
@@ -569,7 +461,8 @@ mod tests {
     }
 
     async fn empties(door: &Door) {
-        while door.inside.load(Ordering::SeqCst) > 0 {
+        let places = door.limits.at_once + door.limits.waiting;
+        while door.places.available_permits() < places {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -654,16 +547,5 @@ mod tests {
         let refused = door.run(view, greedy).await.unwrap_err();
         assert!(matches!(refused, Refused::TooMuchMemory(_)), "{refused}");
         check_counted(&door, &[("too_many_rows", 1), ("too_much_memory", 1)]).await;
-    }
-
-    #[test]
-    fn the_parser_s_own_place_is_found_and_not_said_twice() {
-        let message =
-            "sql parser error: Expected: an expression, found: from at Line: 1, Column: 8";
-        let error = DataFusionError::Plan(message.to_owned());
-        assert_eq!(place_of(&error, message), Some((1, 8)));
-        let mistake =
-            Mistake { message: message.to_owned(), place: Some((1, 8)), suggestion: None };
-        assert_eq!(mistake.to_string(), message);
     }
 }

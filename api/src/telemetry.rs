@@ -1,4 +1,4 @@
-//! What the server counts of its own work, for `/metrics`: requests, queries, what waits in the inbox.
+//! What the server counts of its own work, for `/metrics`: requests and queries.
 //!
 //! Apart from the district's numbers, which [`crate::measure`] gives.
 
@@ -22,9 +22,6 @@ pub struct Telemetry {
     query_rows: IntCounter,
     queries_running: IntGauge,
     queries_waiting: IntGauge,
-    inbox_bodies: IntGauge,
-    inbox_bytes: IntGauge,
-    inbox_oldest_seconds: IntGauge,
 }
 
 /// Where a query is on its way through the door.
@@ -84,18 +81,6 @@ impl Telemetry {
             query_rows,
             queries_running: gauge("lawpulse_sql_running", "Queries that run now.")?,
             queries_waiting: gauge("lawpulse_sql_waiting", "Queries that wait for their turn.")?,
-            inbox_bodies: gauge(
-                "lawpulse_inbox_bodies",
-                "Pushed bodies that have not landed yet.",
-            )?,
-            inbox_bytes: gauge(
-                "lawpulse_inbox_bytes",
-                "Bytes of pushed bodies that have not landed yet.",
-            )?,
-            inbox_oldest_seconds: gauge(
-                "lawpulse_inbox_oldest_seconds",
-                "How long the oldest pushed body has been waiting to land; 0 when none waits.",
-            )?,
             registry,
         })
     }
@@ -125,13 +110,6 @@ impl Telemetry {
         };
         gauge.inc();
         AtStage(gauge.clone())
-    }
-
-    /// Notes what waits in the inbox.
-    pub fn note_inbox(&self, bodies: usize, bytes: u64, oldest: Duration) {
-        self.inbox_bodies.set(bodies as i64);
-        self.inbox_bytes.set(bytes.cast_signed());
-        self.inbox_oldest_seconds.set(oldest.as_secs().cast_signed());
     }
 
     /// Everything in the exposition format.

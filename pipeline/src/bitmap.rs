@@ -88,22 +88,23 @@ impl OfficerSet {
 
     /// The members of both.
     pub fn intersection(&self, other: &Self) -> Self {
-        let words: BTreeMap<u32, u64> = other.word_list().into_iter().collect();
-        let mut both = Self::default();
-        for (position, word) in self.word_list() {
-            both.unite_word(position, word & words.get(&position).copied().unwrap_or_default());
-        }
-        both
+        self.combine(other, |word, other| word & other)
     }
 
     /// The members that `other` does not have.
     pub fn difference(&self, other: &Self) -> Self {
+        self.combine(other, |word, other| word & !other)
+    }
+
+    /// What becomes of each of the words with that of `other` in its place.
+    fn combine(&self, other: &Self, combine: fn(u64, u64) -> u64) -> Self {
         let words: BTreeMap<u32, u64> = other.word_list().into_iter().collect();
-        let mut rest = Self::default();
+        let mut combined = Self::default();
         for (position, word) in self.word_list() {
-            rest.unite_word(position, word & !words.get(&position).copied().unwrap_or_default());
+            let other = words.get(&position).copied().unwrap_or_default();
+            combined.unite_word(position, combine(word, other));
         }
-        rest
+        combined
     }
 
     fn unite_word(&mut self, position: u32, word: u64) {
@@ -366,7 +367,7 @@ impl AggregateUDFImpl for SetFunction {
     }
 
     fn accumulator(&self, _arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(SetAccumulator(SetGroups::new(self.kind))))
+        Ok(Box::new(OneGroup(SetGroups::new(self.kind))))
     }
 
     fn state_fields(
@@ -608,11 +609,22 @@ fn split_layers(mut bytes: &[u8], at_least: usize) -> Result<Vec<OfficerSet>> {
     Ok(layers)
 }
 
-/// One group's set, for queries without groups.
-#[derive(Debug)]
-struct SetAccumulator(SetGroups);
+/// A grouped aggregate that can be made to have its one group although it has seen no row.
+trait Grouped: GroupsAccumulator + std::fmt::Debug + Sync {
+    fn ensure_group(&mut self);
+}
 
-impl Accumulator for SetAccumulator {
+impl Grouped for SetGroups {
+    fn ensure_group(&mut self) {
+        self.groups.resize_with(1, Vec::new);
+    }
+}
+
+/// A grouped aggregate for queries without groups.
+#[derive(Debug)]
+struct OneGroup<G>(G);
+
+impl<G: Grouped> Accumulator for OneGroup<G> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let groups = vec![0; values[0].len()];
         self.0.update_batch(values, &groups, None, 1)
@@ -624,13 +636,13 @@ impl Accumulator for SetAccumulator {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.0.groups.resize_with(1, Vec::new);
+        self.0.ensure_group();
         let arrays = self.0.state(EmitTo::All)?;
         arrays.iter().map(|array| ScalarValue::try_from_array(array, 0)).collect()
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.0.groups.resize_with(1, Vec::new);
+        self.0.ensure_group();
         ScalarValue::try_from_array(&self.0.evaluate(EmitTo::All)?, 0)
     }
 
@@ -689,11 +701,13 @@ impl ScalarUDFImpl for SetScalar {
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
         let result: ArrayRef = match self.kind {
             ScalarKind::Count => Arc::new(counts(arrays[0].as_binary::<i32>())?),
-            ScalarKind::Intersect => {
-                Arc::new(intersections(arrays[0].as_binary::<i32>(), arrays[1].as_binary::<i32>())?)
-            }
-            ScalarKind::Minus => {
-                Arc::new(differences(arrays[0].as_binary::<i32>(), arrays[1].as_binary::<i32>())?)
+            ScalarKind::Intersect | ScalarKind::Minus => {
+                let combine = match self.kind {
+                    ScalarKind::Minus => OfficerSet::difference,
+                    _ => OfficerSet::intersection,
+                };
+                let sets = combined(arrays[0].as_binary(), arrays[1].as_binary(), combine)?;
+                Arc::new(sets)
             }
             ScalarKind::Numbers => Arc::new(members(arrays[0].as_binary::<i32>())?),
         };
@@ -726,31 +740,17 @@ fn members(sets: &BinaryArray) -> Result<ListArray> {
     Ok(numbers.finish())
 }
 
-fn intersections(left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
+/// Combines sets row by row; NULL is the empty set.
+fn combined(
+    left: &BinaryArray,
+    right: &BinaryArray,
+    combine: fn(&OfficerSet, &OfficerSet) -> OfficerSet,
+) -> Result<BinaryArray> {
+    let set = |bytes: Option<&[u8]>| bytes.map(OfficerSet::decode).transpose();
     let mut sets = BinaryBuilder::new();
     for (left, right) in left.iter().zip(right) {
-        match (left, right) {
-            (Some(left), Some(right)) => {
-                let both = OfficerSet::decode(left)?.intersection(&OfficerSet::decode(right)?);
-                sets.append_value(both.encode());
-            }
-            _ => sets.append_value([VERSION]),
-        }
-    }
-    Ok(sets.finish())
-}
-
-fn differences(left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
-    let mut sets = BinaryBuilder::new();
-    for (left, right) in left.iter().zip(right) {
-        match (left, right) {
-            (Some(left), Some(right)) => {
-                let rest = OfficerSet::decode(left)?.difference(&OfficerSet::decode(right)?);
-                sets.append_value(rest.encode());
-            }
-            (Some(left), None) => sets.append_value(left),
-            (None, _) => sets.append_value([VERSION]),
-        }
+        let (left, right) = (set(left)?.unwrap_or_default(), set(right)?.unwrap_or_default());
+        sets.append_value(combine(&left, &right).encode());
     }
     Ok(sets.finish())
 }
@@ -804,14 +804,14 @@ mod tests {
             let encoded: Vec<Vec<u8>> = sets.iter().map(|set| set.iter().copied().collect::<OfficerSet>().encode()).collect();
             let split = split.min(encoded.len());
             let accumulate = |part: &[Vec<u8>]| {
-                let mut accumulator = SetAccumulator(SetGroups::new(SetAggregate::Repeated));
+                let mut accumulator = OneGroup(SetGroups::new(SetAggregate::Repeated));
                 let values: ArrayRef = Arc::new(BinaryArray::from_iter_values(part));
                 let n: ArrayRef = Arc::new(Int64Array::from(vec![at_least as i64; part.len()]));
                 accumulator.update_batch(&[values, n]).unwrap();
                 accumulator.0.at_least = at_least;
                 accumulator.state().unwrap()
             };
-            let mut merged = SetAccumulator(SetGroups::new(SetAggregate::Repeated));
+            let mut merged = OneGroup(SetGroups::new(SetAggregate::Repeated));
             for part in [&encoded[..split], &encoded[split..]] {
                 let state: Vec<ArrayRef> = accumulate(part).iter().map(|value| value.to_array().unwrap()).collect();
                 merged.merge_batch(&state).unwrap();

@@ -1,5 +1,6 @@
 //! Metrics: one SQL file defines one number, for every period, grain and scope.
 
+mod answers;
 mod catalogue;
 mod coverage;
 mod evaluate;
@@ -8,12 +9,13 @@ mod period;
 mod scope;
 mod suppress;
 
+pub(crate) use answers::Answers;
 pub use catalogue::{
     Catalogue, Direction, Group, Kind, Metric, Parameter, Prometheus, PrometheusType, Thresholds,
     Window,
 };
 pub use coverage::{Coverage, coverage};
-pub(crate) use evaluate::{Answers, names};
+pub(crate) use evaluate::names;
 pub use evaluate::{Evidence, Request, Sample, evaluate, explain};
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};

@@ -29,32 +29,6 @@ with decisions as (
         and (start_date is null or start_date < $to)
         and (stop_date is null or stop_date >= least($from, $as_of))
         and (start_date is null or due_date is not null)
-),
-
-last_days as (
-    select
-        period_start,
-        least(period_end - 1, $as_of) as last_day
-    from periods
-),
-
-running as (
-    select
-        last_days.period_start,
-        last_days.last_day,
-        decisions.case_id,
-        decisions.org_id,
-        decisions.party_id,
-        decisions.filed_date,
-        decisions.due_date,
-        decisions.concluded_date
-    from last_days
-    inner join decisions
-        on
-            decisions.filed_date <= last_days.last_day
-            and (
-                decisions.concluded_date is null or decisions.concluded_date > last_days.last_day
-            )
 )
 
 select
@@ -76,17 +50,14 @@ inner join scope_orgs
         and period_days.day < scope_orgs.valid_to
 union all
 select
-    scope_ends.scope_id,
-    scope_ends.period_start,
-    running.case_id,
-    running.org_id,
-    running.party_id,
-    running.filed_date,
-    running.due_date,
+    scope_id,
+    period_start,
+    object_id as case_id,
+    org_id,
+    party_id,
+    start_date as filed_date,
+    due_date,
     cast(null as date) as concluded_date,
-    running.due_date < running.last_day as numerator
-from running
-inner join scope_ends
-    on
-        running.period_start = scope_ends.period_start
-        and running.org_id = scope_ends.org_id
+    due_date < last_day as numerator
+from running_clocks
+where clock = 'case_decision' and due_date is not null

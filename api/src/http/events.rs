@@ -48,7 +48,7 @@ pub(super) async fn push(
     let name = source.to_owned();
     let judged = tokio::task::spawn_blocking(move || -> Result<Judged, Problem> {
         let judged = source::judge_ndjson(&mapping, zone, known_orgs, Clock::Machine.now(), &body);
-        worker.accept(&name, &body).map_err(|error| Problem::internal(&error))?;
+        worker.inbox().put(&name, &body).map_err(|error| Problem::internal(&error))?;
         Ok(judged)
     })
     .await

@@ -16,10 +16,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     let mut text = measured.text.clone();
     text.push_str(&server.watched());
     text.push_str(&render(&own_families(&server)));
-    match server.inbox().backlog() {
-        Ok((bodies, bytes, oldest)) => server.telemetry().note_inbox(bodies, bytes, oldest),
-        Err(error) => tracing::error!(%error, "the inbox cannot be looked at"),
-    }
+    text.push_str(&render(&inbox_families(&server)));
     text.push_str(&server.telemetry().text().map_err(|error| Problem::internal(&error))?);
     let process = TextEncoder::new()
         .encode_to_string(&prometheus::gather())
@@ -29,18 +26,48 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     Ok((kind, text).into_response())
 }
 
+/// What waits to land; absent when the inbox cannot be looked at.
+fn inbox_families(server: &Server) -> Vec<Family> {
+    match server.inbox().backlog() {
+        Ok((bodies, bytes, oldest)) => vec![
+            gauge(
+                "lawpulse_inbox_bodies",
+                "Pushed bodies that have not landed yet.",
+                vec![bodies as f64],
+            ),
+            gauge(
+                "lawpulse_inbox_bytes",
+                "Bytes of pushed bodies that have not landed yet.",
+                vec![bytes as f64],
+            ),
+            gauge(
+                "lawpulse_inbox_oldest_seconds",
+                "How long the oldest pushed body has been waiting to land; 0 when none waits.",
+                vec![oldest.as_secs_f64()],
+            ),
+        ],
+        Err(error) => {
+            tracing::error!(%error, "the inbox cannot be looked at");
+            Vec::new()
+        }
+    }
+}
+
+fn gauge(name: &str, help: &str, values: Vec<f64>) -> Family {
+    Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind: Kind::Gauge,
+        series: values.into_iter().map(|value| Series { labels: Vec::new(), value }).collect(),
+    }
+}
+
 fn own_families(server: &Server) -> Vec<Family> {
     let view = server.view();
     let facts = view.facts();
     let measured = server.measured();
     let seconds = |instant: Option<chrono::DateTime<chrono::Utc>>| -> Vec<f64> {
         instant.map(|instant| instant.timestamp_micros() as f64 / 1e6).into_iter().collect()
-    };
-    let gauge = |name: &str, help: &str, values: Vec<f64>| Family {
-        name: name.to_owned(),
-        help: help.to_owned(),
-        kind: Kind::Gauge,
-        series: values.into_iter().map(|value| Series { labels: Vec::new(), value }).collect(),
     };
     let rejects = facts.rejects_by_source.iter().map(|(source, count)| Series {
         labels: vec![("source".to_owned(), source.clone())],

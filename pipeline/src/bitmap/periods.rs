@@ -11,14 +11,14 @@ use arrow::array::{
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Date32Type, Field, Fields, Int64Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 use hashbrown::HashMap;
 
-use super::{OfficerSet, WORD_BITS, read_varint, write_varint};
+use super::{Grouped, OfficerSet, OneGroup, WORD_BITS, read_varint, write_varint};
 
 /// `period_sets(officers, day, n)`: aggregate; for each period of the request that has a day with a set, who was
 /// in the sets of at least `n` of its days, as a list of `{period_start, officers}`.
@@ -383,34 +383,9 @@ fn bit(officer: u32) -> u64 {
     1 << (officer % WORD_BITS)
 }
 
-/// One group, for queries without groups.
-#[derive(Debug)]
-struct OneGroup(Groups);
-
-impl Accumulator for OneGroup {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let groups = vec![0; values[0].len()];
-        self.0.update_batch(values, &groups, None, 1)
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let groups = vec![0; states[0].len()];
-        self.0.merge_batch(states, &groups, 1)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.0.days_of.resize_with(1, SetsByDay::new);
-        let arrays = self.0.state(EmitTo::All)?;
-        arrays.iter().map(|array| ScalarValue::try_from_array(array, 0)).collect()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.0.days_of.resize_with(1, SetsByDay::new);
-        ScalarValue::try_from_array(&self.0.evaluate(EmitTo::All)?, 0)
-    }
-
-    fn size(&self) -> usize {
-        self.0.size()
+impl Grouped for Groups {
+    fn ensure_group(&mut self) {
+        self.days_of.resize_with(1, SetsByDay::new);
     }
 }
 

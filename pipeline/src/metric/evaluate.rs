@@ -1,7 +1,7 @@
 //! Computes a metric for the periods and scopes of a request.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -15,6 +15,7 @@ use hashbrown::HashMap;
 use crate::bitmap::PeriodSets;
 use crate::error::{Error, Result};
 use crate::memory::MemoryTable;
+use crate::metric::answers::Question;
 use crate::metric::catalogue::{Kind, Metric};
 use crate::metric::period::Period;
 use crate::metric::scope::{Scope, all_scopes};
@@ -68,54 +69,6 @@ pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Re
     let samples = answer(view, metric, request).await?;
     view.answers().keep(question, &samples);
     Ok(samples)
-}
-
-/// A metric and all that it is asked for, as a hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Question([u8; 32]);
-
-impl Question {
-    fn of(metric: &Metric, request: &Request<'_>) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        // A metric of another catalogue may have the same id.
-        hasher.update(format!("{metric:?}").as_bytes());
-        hasher.update(format!("{request:?}").as_bytes());
-        Self(*hasher.finalize().as_bytes())
-    }
-}
-
-/// What has been asked about one state of a lake; it goes with that state.
-#[derive(Debug, Default)]
-pub(crate) struct Answers(Mutex<Remembered>);
-
-#[derive(Debug, Default)]
-struct Remembered {
-    answers: HashMap<Question, Arc<[Sample]>>,
-    samples: usize,
-}
-
-impl Answers {
-    /// Some 100 bytes each.
-    const SAMPLES_MAX: usize = 1_000_000;
-
-    fn get(&self, question: &Question) -> Option<Arc<[Sample]>> {
-        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.answers.get(question).map(Arc::clone)
-    }
-
-    /// When it would remember too much, it forgets everything else: what is asked again comes back soon.
-    fn keep(&self, question: Question, samples: &[Sample]) {
-        if samples.len() > Self::SAMPLES_MAX {
-            return;
-        }
-        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.samples + samples.len() > Self::SAMPLES_MAX {
-            *remembered = Remembered::default();
-        }
-        if remembered.answers.insert(question, samples.into()).is_none() {
-            remembered.samples += samples.len();
-        }
-    }
 }
 
 async fn answer(view: &View, metric: &Metric, request: &Request<'_>) -> Result<Vec<Sample>> {

@@ -1,0 +1,56 @@
+//! Remembers what metrics have been asked about one state of a lake.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::HashMap;
+
+use crate::metric::catalogue::Metric;
+use crate::metric::evaluate::{Request, Sample};
+
+/// A metric and all that it is asked for, as a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Question([u8; 32]);
+
+impl Question {
+    pub(super) fn of(metric: &Metric, request: &Request<'_>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        // A metric of another catalogue may have the same id.
+        hasher.update(format!("{metric:?}").as_bytes());
+        hasher.update(format!("{request:?}").as_bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+/// What has been asked about one state of a lake; it goes with that state.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    answers: HashMap<Question, Arc<[Sample]>>,
+    samples: usize,
+}
+
+impl Answers {
+    /// Some 100 bytes each.
+    const SAMPLES_MAX: usize = 1_000_000;
+
+    pub(super) fn get(&self, question: &Question) -> Option<Arc<[Sample]>> {
+        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.answers.get(question).map(Arc::clone)
+    }
+
+    /// When it would remember too much, it forgets everything else: what is asked again comes back soon.
+    pub(super) fn keep(&self, question: Question, samples: &[Sample]) {
+        if samples.len() > Self::SAMPLES_MAX {
+            return;
+        }
+        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.samples + samples.len() > Self::SAMPLES_MAX {
+            *remembered = Remembered::default();
+        }
+        if remembered.answers.insert(question, samples.into()).is_none() {
+            remembered.samples += samples.len();
+        }
+    }
+}
