@@ -66,7 +66,8 @@ impl Prometheus {
 
     /// The newest samples of a name in some scopes, by scope and the labels of parameters.
     fn samples(&self, name: &str, parameters: &[&str]) -> Samples {
-        let found = self.try_query(name).unwrap();
+        // A busy machine may miss its second, and Prometheus then takes every series for gone.
+        let found = self.try_query(&format!("last_over_time({name}[1h])")).unwrap();
         let mut samples = Samples::new();
         for sample in &found {
             let text = |label: &str| sample["metric"][label].as_str().unwrap_or("").to_owned();
