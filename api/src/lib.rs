@@ -1,5 +1,6 @@
 //! Everything that people and programs talk to: the command line, HTTP and the exposition.
 
+pub mod caller;
 pub mod cli;
 pub mod clock;
 pub mod explained;
