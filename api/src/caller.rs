@@ -1,6 +1,7 @@
 //! Who asks, and what a role may do. Pure: what a door must know about a caller, whichever door it is.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -95,12 +96,7 @@ pub struct Caller {
 impl Caller {
     /// Whoever is on this machine, while no accounts are configured: reads like an analyst, and may push.
     pub fn anonymous() -> Self {
-        Self {
-            name: "anonymous".to_owned(),
-            role: Role::Analyst,
-            scope: None,
-            is_anonymous: true,
-        }
+        Self { name: "anonymous".to_owned(), role: Role::Analyst, scope: None, is_anonymous: true }
     }
 
     /// Who runs a command on the lake's own files: nothing is hidden from them.
@@ -111,6 +107,56 @@ impl Caller {
     /// Whether the caller may do something.
     pub fn may(&self, deed: Deed) -> bool {
         self.role.may(deed) || (self.is_anonymous && deed == Deed::Push)
+    }
+}
+
+/// The door by which somebody comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// The HTTP interface.
+    Http,
+    /// The PostgreSQL wire.
+    Postgres,
+    /// Arrow Flight SQL.
+    Flight,
+    /// A command on the lake's own machine.
+    CommandLine,
+}
+
+impl Surface {
+    /// The name in the audit log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Postgres => "postgres",
+            Self::Flight => "flight",
+            Self::CommandLine => "command line",
+        }
+    }
+}
+
+/// Who asks, and how they came.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// Who asks.
+    pub caller: Caller,
+    /// The door.
+    pub surface: Surface,
+    /// The address, where there is one.
+    pub peer: Option<IpAddr>,
+    /// What tells the request, or the connection, apart in logs.
+    pub request_id: String,
+}
+
+impl Visitor {
+    /// Who runs a command on the lake's own files.
+    pub fn owner() -> Self {
+        Self {
+            caller: Caller::owner(),
+            surface: Surface::CommandLine,
+            peer: None,
+            request_id: std::process::id().to_string(),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use pipeline::source::mapping::Mapping;
 use pipeline::{land, reference, refresh, simulate, source, zone};
 use tracing_subscriber::EnvFilter;
 
+use crate::caller::Visitor;
 use crate::clock::Clock;
 use crate::output::{self, Format};
 use crate::server::{self, Options as ServerOptions};
@@ -537,7 +538,9 @@ async fn list_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyho
 async fn export_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
     let reader = Reader::open(&args.lake, definitions).await?;
     let query = rejects_query(&args, "arrow_cast(text, 'Binary') as text");
-    let rows = Door::new(Limits::default(), Telemetry::new()?)?.run(reader.view(), &query).await?;
+    let rows = Door::new(Limits::default(), Telemetry::new()?)?
+        .run(&Visitor::owner(), reader.view(), &query)
+        .await?;
     let mut out = BufWriter::new(io::stdout().lock());
     for batch in &rows.batches {
         let texts = arrow::array::AsArray::as_binary::<i32>(batch.column(0));
@@ -576,7 +579,9 @@ async fn print_query(
     definitions: Arc<Definitions>,
 ) -> anyhow::Result<()> {
     let reader = Reader::open(lake, definitions).await?;
-    let rows = Door::new(Limits::default(), Telemetry::new()?)?.run(reader.view(), query).await?;
+    let rows = Door::new(Limits::default(), Telemetry::new()?)?
+        .run(&Visitor::owner(), reader.view(), query)
+        .await?;
     let mut batches = rows.batches;
     if batches.is_empty() {
         batches.push(arrow::array::RecordBatch::new_empty(rows.schema));

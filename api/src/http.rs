@@ -23,6 +23,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
+use crate::caller::{Caller, Surface, Visitor};
 use crate::server::Server;
 use problem::Problem;
 
@@ -55,6 +56,7 @@ pub fn routes(server: Arc<Server>) -> Router {
         .fallback(|| async { Problem::not_found("there is no such page; see /api/v1/metrics") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(middleware::from_fn_with_state(Arc::clone(&server), count))
+        .layer(middleware::from_fn(recognise))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(CompressionLayer::new())
         .layer(TraceLayer::new_for_http().on_failure(()))
@@ -62,6 +64,17 @@ pub fn routes(server: Arc<Server>) -> Router {
         .layer(fixed_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed_header(header::REFERRER_POLICY, "no-referrer"))
         .with_state(server)
+}
+
+/// Says who asks.
+async fn recognise(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Visitor {
+        caller: Caller::anonymous(),
+        surface: Surface::Http,
+        peer: None,
+        request_id: uuid::Uuid::new_v4().to_string(),
+    });
+    next.run(request).await
 }
 
 /// Counts requests by route: addresses themselves are without number.

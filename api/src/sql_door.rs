@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ParamValues;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
@@ -25,10 +25,11 @@ use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 use pipeline::query::View;
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::caller::Visitor;
 use crate::telemetry::{Stage, Telemetry};
 
 pub use mistake::Mistake;
@@ -113,12 +114,14 @@ pub struct Statement {
     pub sql: String,
     /// The values.
     pub parameters: Parameters,
+    /// The time that the query may take, where that is to be less than the limit.
+    pub wall_time: Option<Duration>,
 }
 
 impl Statement {
     /// A query without parameters.
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), parameters: Parameters::None }
+        Self { sql: sql.into(), ..Self::default() }
     }
 }
 
@@ -132,6 +135,15 @@ pub enum Parameters {
     ByPosition(Vec<ScalarValue>),
     /// `$name`
     ByName(Vec<(String, ScalarValue)>),
+}
+
+/// What is known of a query before it runs.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// The types of `$1`, `$2` …; `None` where the statement does not tell.
+    pub parameters: Vec<Option<DataType>>,
+    /// The columns of the result.
+    pub schema: SchemaRef,
 }
 
 /// A result whose rows are still to come.
@@ -211,35 +223,38 @@ impl Door {
     }
 
     /// Runs a query to its end.
-    pub async fn run(&self, view: Arc<View>, sql: &str) -> Result<Rows, Refused> {
-        self.open(view, Statement::new(sql)).await?.collect().await
+    pub async fn run(
+        &self,
+        visitor: &Visitor,
+        view: Arc<View>,
+        sql: &str,
+    ) -> Result<Rows, Refused> {
+        self.open(visitor, view, Statement::new(sql)).await?.collect().await
     }
 
     /// Plans and starts a query on a state of the lake.
     ///
     /// Refused are statements other than queries: DDL, DML, COPY, SET and several statements at once.
-    pub async fn open(&self, view: Arc<View>, statement: Statement) -> Result<Answer, Refused> {
-        let limits = self.limits;
+    pub async fn open(
+        &self,
+        visitor: &Visitor,
+        view: Arc<View>,
+        statement: Statement,
+    ) -> Result<Answer, Refused> {
+        let mut limits = self.limits;
+        limits.wall_time = statement.wall_time.unwrap_or(limits.wall_time).min(limits.wall_time);
         let mut counted = Counted::new(&self.telemetry);
-        if statement.sql.len() > limits.statement_bytes {
-            let message = format!("the statement is longer than {} bytes", limits.statement_bytes);
-            return Err(
-                counted.refused(Refused::Statement(Mistake { message, ..Mistake::default() }))
-            );
-        }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return Err(counted.refused(Refused::Busy(limits.at_once + limits.waiting)));
-        };
-        let Some(runtime) = &self.runtime else {
-            return Err(counted.refused(Refused::Failed("the server stops".to_owned())));
-        };
+        let place =
+            self.place(&statement.sql, limits).map_err(|refused| counted.refused(refused))?;
+        let Some(runtime) = &self.runtime else { return Err(counted.refused(stopping())) };
         let (announce, announced) = oneshot::channel();
         let (rows, mut batches) = mpsc::channel(BATCHES_AHEAD);
         let turns = Arc::clone(&self.turns);
         let deadline = Instant::now() + limits.wall_time;
+        let visitor = visitor.clone();
         let query = runtime.spawn(async move {
-            let job =
-                Job { view, limits, telemetry: counted.telemetry.clone(), sending: rows.clone() };
+            let telemetry = counted.telemetry.clone();
+            let job = Job { visitor, view, limits, telemetry, sending: rows.clone() };
             let running = job.serve(&statement, &turns, announce);
             let ended = match tokio::time::timeout_at(deadline, running).await {
                 Ok(ended) => ended,
@@ -262,10 +277,67 @@ impl Door {
             Ok((schema, is_stable)) => Ok(Answer { schema, is_stable, batches, _query: query }),
             Err(_) => Err(match batches.recv().await {
                 Some(Err(refused)) => refused,
-                _ => Refused::Failed("the query ended unexpectedly; the log says why".to_owned()),
+                _ => ended_unexpectedly(),
             }),
         }
     }
+}
+
+impl Door {
+    /// Plans a query without running it: what it takes and what it gives.
+    pub async fn describe(
+        &self,
+        visitor: &Visitor,
+        view: Arc<View>,
+        sql: &str,
+    ) -> Result<Described, Refused> {
+        let limits = self.limits;
+        let place = self.place(sql, limits)?;
+        let Some(runtime) = &self.runtime else { return Err(stopping()) };
+        let (sql, visitor) = (sql.to_owned(), visitor.clone());
+        let planning = runtime.spawn(async move {
+            let _place = place;
+            let session = session(&view, &visitor, limits)?;
+            let refuse = |error: DataFusionError| refused(&error, &view, limits);
+            let frame = plan(&session, &Statement::new(sql)).await.map_err(refuse)?;
+            let types = frame.logical_plan().get_parameter_types().map_err(refuse)?;
+            let parameters = (1..=types.len())
+                .map(|place| types.get(&format!("${place}")).cloned().flatten())
+                .collect();
+            Ok(Described { parameters, schema: Arc::new(frame.schema().as_arrow().clone()) })
+        });
+        let _planning = Running(planning.abort_handle());
+        match tokio::time::timeout(limits.wall_time, planning).await {
+            Ok(Ok(described)) => described,
+            Ok(Err(_)) => Err(ended_unexpectedly()),
+            Err(_) => Err(Refused::TooLong(limits.wall_time)),
+        }
+    }
+
+    /// A place among the queries that run and wait.
+    fn place(&self, sql: &str, limits: Limits) -> Result<OwnedSemaphorePermit, Refused> {
+        if sql.len() > limits.statement_bytes {
+            let message = format!("the statement is longer than {} bytes", limits.statement_bytes);
+            return Err(Refused::Statement(Mistake { message, ..Mistake::default() }));
+        }
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Refused::Busy(limits.at_once + limits.waiting))
+    }
+}
+
+fn stopping() -> Refused {
+    Refused::Failed("the server stops".to_owned())
+}
+
+fn ended_unexpectedly() -> Refused {
+    Refused::Failed("the query ended unexpectedly; the log says why".to_owned())
+}
+
+/// A session for one query of a caller.
+fn session(view: &View, _visitor: &Visitor, limits: Limits) -> Result<SessionContext, Refused> {
+    view.bounded_session(limits.memory_bytes, limits.spill_bytes)
+        .map_err(|error| Refused::Failed(error.to_string()))
 }
 
 impl Drop for Door {
@@ -327,6 +399,7 @@ impl Taken {
 /// A query at work.
 #[derive(Debug)]
 struct Job {
+    visitor: Visitor,
     view: Arc<View>,
     limits: Limits,
     telemetry: Telemetry,
@@ -345,10 +418,7 @@ impl Job {
         let Ok(_turn) = turns.acquire().await else { return Ok(Taken::InPart) };
         drop(waiting);
         let _running = self.telemetry.at(Stage::Running);
-        let session = self
-            .view
-            .bounded_session(self.limits.memory_bytes, self.limits.spill_bytes)
-            .map_err(|error| Refused::Failed(error.to_string()))?;
+        let session = session(&self.view, &self.visitor, self.limits)?;
         let refuse = |error: DataFusionError| refused(&error, &self.view, self.limits);
         let frame = plan(&session, statement).await.map_err(refuse)?;
         let is_stable = is_stable(frame.logical_plan());
@@ -496,7 +566,7 @@ mod tests {
         let few = FOREVER.replacen("10000000", "10000", 1);
         let nested = few.replace("cross join", "join") + " on a.value <> -b.value";
         for query in [FOREVER, &few, &nested] {
-            let refused = door.run(Arc::clone(&view), query).await.unwrap_err();
+            let refused = door.run(&Visitor::owner(), Arc::clone(&view), query).await.unwrap_err();
             assert!(matches!(refused, Refused::TooLong(_)), "{refused}");
         }
         empties(&door).await;
@@ -506,9 +576,9 @@ mod tests {
     #[tokio::test]
     async fn whoever_does_not_wait_for_the_rows_ends_the_query() {
         let (door, view, _folder) = door(Limits::default()).await;
-        let asked = door.open(Arc::clone(&view), Statement::new(FOREVER));
+        let asked = door.open(&Visitor::owner(), Arc::clone(&view), Statement::new(FOREVER));
         assert!(tokio::time::timeout(Duration::from_millis(200), asked).await.is_err());
-        let answer = door.open(view, Statement::new(MANY_ROWS)).await.unwrap();
+        let answer = door.open(&Visitor::owner(), view, Statement::new(MANY_ROWS)).await.unwrap();
         drop(answer);
         empties(&door).await;
         check_counted(&door, &[("abandoned", 2)]).await;
@@ -523,12 +593,18 @@ mod tests {
             ..Limits::default()
         };
         let (door, view, _folder) = door(limits).await;
-        let mut slow = door.open(Arc::clone(&view), Statement::new(MANY_ROWS)).await.unwrap();
-        let refused = door.run(Arc::clone(&view), "select 1").await.unwrap_err();
+        let mut slow = door
+            .open(&Visitor::owner(), Arc::clone(&view), Statement::new(MANY_ROWS))
+            .await
+            .unwrap();
+        let refused = door.run(&Visitor::owner(), Arc::clone(&view), "select 1").await.unwrap_err();
         assert!(matches!(refused, Refused::Busy(1)), "{refused}");
         // Nobody reads, so the query cannot go on; its time ends it, and the next one gets in.
         empties(&door).await;
-        assert_eq!(door.run(view, "select 1").await.unwrap().batches[0].num_rows(), 1);
+        assert_eq!(
+            door.run(&Visitor::owner(), view, "select 1").await.unwrap().batches[0].num_rows(),
+            1
+        );
         let mut last = None;
         while let Some(next) = slow.next().await {
             last = Some(next);
@@ -541,10 +617,10 @@ mod tests {
     async fn a_result_with_too_many_rows_or_too_much_memory_is_refused() {
         let limits = Limits { rows: 10_000, memory_bytes: 8 << 20, ..Limits::default() };
         let (door, view, _folder) = door(limits).await;
-        let refused = door.run(Arc::clone(&view), MANY_ROWS).await.unwrap_err();
+        let refused = door.run(&Visitor::owner(), Arc::clone(&view), MANY_ROWS).await.unwrap_err();
         assert!(matches!(refused, Refused::TooManyRows(10_000)), "{refused}");
         let greedy = "select array_agg(repeat('x', 1000) || value) from generate_series(1, 100000)";
-        let refused = door.run(view, greedy).await.unwrap_err();
+        let refused = door.run(&Visitor::owner(), view, greedy).await.unwrap_err();
         assert!(matches!(refused, Refused::TooMuchMemory(_)), "{refused}");
         check_counted(&door, &[("too_many_rows", 1), ("too_much_memory", 1)]).await;
     }

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::{Extension, Json};
 use pipeline::source::mapping::Mapping;
 use pipeline::source::{self, Judged};
 use serde_json::{Value, json};
 
+use crate::caller::Visitor;
 use crate::clock::Clock;
 use crate::http::BODY_BYTES_MAX;
 use crate::http::problem::Problem;
@@ -93,9 +94,12 @@ fn decode(body: &[u8], encoding: Option<&str>) -> Result<Vec<u8>, Problem> {
 }
 
 /// The newest refused lines, 1,000 at most.
-pub(super) async fn rejects(State(server): State<Arc<Server>>) -> Result<Json<Value>, Problem> {
+pub(super) async fn rejects(
+    State(server): State<Arc<Server>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Value>, Problem> {
     const NEWEST: &str = "select landed_at, source, file, line, reason, detail, \
         try_cast(text as varchar) as text from rejects order by landed_at desc, file, line limit 1000";
-    let rows = server.door().run(server.view(), NEWEST).await?;
+    let rows = server.door().run(&visitor, server.view(), NEWEST).await?;
     Ok(Json(json!({ "rejects": json_rows(&rows)? })))
 }

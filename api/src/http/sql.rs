@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use datafusion::scalar::ScalarValue;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::caller::Visitor;
 use crate::http::problem::Problem;
 use crate::http::rows::{Form, send};
 use crate::output::{self, Format};
@@ -36,6 +37,7 @@ pub(super) struct Asked {
 
 pub(super) async fn post(
     State(server): State<Arc<Server>>,
+    Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
     posted: Result<Json<Posted>, JsonRejection>,
 ) -> Result<Response, Problem> {
@@ -44,14 +46,15 @@ pub(super) async fn post(
     })?;
     let form = Form::asked_for(&headers)?;
     let parameters = read_parameters(posted.parameters)?;
-    let statement = Statement { sql: posted.sql, parameters };
-    let answer = server.door().open(server.view(), statement).await?;
+    let statement = Statement { sql: posted.sql, parameters, wall_time: None };
+    let answer = server.door().open(&visitor, server.view(), statement).await?;
     send(answer, form)
 }
 
 /// The same query on the same state of the lake has the same tag, so that whoever has the answer is spared it.
 pub(super) async fn get(
     State(server): State<Arc<Server>>,
+    Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -73,8 +76,8 @@ pub(super) async fn get(
             return Err(Problem::bad_request(format!("parameters are JSON text: {error}")));
         }
     };
-    let statement = Statement { sql: asked.sql, parameters };
-    let answer = server.door().open(view, statement).await?;
+    let statement = Statement { sql: asked.sql, parameters, wall_time: None };
+    let answer = server.door().open(&visitor, view, statement).await?;
     let tag = answer.is_stable.then_some(tag);
     let mut response = send(answer, form)?;
     let tag = tag.and_then(|tag| HeaderValue::from_str(&tag).ok());
