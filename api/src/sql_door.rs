@@ -576,7 +576,8 @@ mod tests {
     #[tokio::test]
     async fn whoever_does_not_wait_for_the_rows_ends_the_query() {
         let (door, view, _folder) = door(Limits::default()).await;
-        let asked = door.open(&Visitor::owner(), Arc::clone(&view), Statement::new(FOREVER));
+        let owner = Visitor::owner();
+        let asked = door.open(&owner, Arc::clone(&view), Statement::new(FOREVER));
         assert!(tokio::time::timeout(Duration::from_millis(200), asked).await.is_err());
         let answer = door.open(&Visitor::owner(), view, Statement::new(MANY_ROWS)).await.unwrap();
         drop(answer);
