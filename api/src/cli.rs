@@ -19,6 +19,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::definition::Definitions;
 use pipeline::lake::Lake;
 use pipeline::land::Outcome;
+use pipeline::metric::Catalogue;
+use pipeline::pseudonym::Identities;
 use pipeline::query::Reader;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, reference, refresh, simulate, source, zone};
@@ -28,7 +30,7 @@ use crate::caller::Visitor;
 use crate::clock::Clock;
 use crate::output::{self, Format};
 use crate::server::{self, Options as ServerOptions};
-use crate::sql_door::{Door, Limits};
+use crate::sql_door::{Door, Limits, Rows, Sight};
 use crate::telemetry::Telemetry;
 
 /// 执法脉动: turns the logs of an administrative enforcement platform into numbers.
@@ -536,11 +538,8 @@ async fn list_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyho
 }
 
 async fn export_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    let reader = Reader::open(&args.lake, definitions).await?;
     let query = rejects_query(&args, "arrow_cast(text, 'Binary') as text");
-    let rows = Door::new(Limits::default(), Telemetry::new()?)?
-        .run(&Visitor::owner(), reader.view(), &query)
-        .await?;
+    let rows = ask(&args.lake, &query, definitions).await?;
     let mut out = BufWriter::new(io::stdout().lock());
     for batch in &rows.batches {
         let texts = arrow::array::AsArray::as_binary::<i32>(batch.column(0));
@@ -572,16 +571,22 @@ fn looked_at_on(view: &pipeline::query::View, asked: Option<NaiveDate>) -> Naive
     asked.unwrap_or_else(|| after_newest.map_or(today, |day| day.min(today)))
 }
 
+/// Asks a lake as its owner.
+async fn ask(lake: &Path, query: &str, definitions: Arc<Definitions>) -> anyhow::Result<Rows> {
+    let reader = Reader::open(lake, Arc::clone(&definitions)).await?;
+    let catalogue = Catalogue::load(&definitions)?;
+    let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine);
+    let door = Door::new(Limits::default(), sight, Telemetry::new()?)?;
+    Ok(door.run(&Visitor::owner(), reader.view(), query).await?)
+}
+
 async fn print_query(
     lake: &Path,
     query: &str,
     format: Format,
     definitions: Arc<Definitions>,
 ) -> anyhow::Result<()> {
-    let reader = Reader::open(lake, definitions).await?;
-    let rows = Door::new(Limits::default(), Telemetry::new()?)?
-        .run(&Visitor::owner(), reader.view(), query)
-        .await?;
+    let rows = ask(lake, query, definitions).await?;
     let mut batches = rows.batches;
     if batches.is_empty() {
         batches.push(arrow::array::RecordBatch::new_empty(rows.schema));

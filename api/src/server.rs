@@ -23,7 +23,7 @@ use crate::exposition;
 use crate::http;
 use crate::inbox::Inbox;
 use crate::measure::{self, Measurement};
-use crate::sql_door::{Door, Limits};
+use crate::sql_door::{Door, Limits, Sight};
 use crate::telemetry::Telemetry;
 
 /// How often the inbox is emptied: many small commits are what wears a Delta table out.
@@ -165,13 +165,16 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     refresh::refresh(&mut lake, &lock, &definitions).await?;
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
     let telemetry = Telemetry::new().context("failed to start counting")?;
+    let catalogue = Catalogue::load(&definitions)?;
+    let identities = Identities::pseudonyms_of(&options.lake)?;
+    let sight = Sight::new(identities.clone(), catalogue.clone(), options.clock);
     let server = Arc::new(Server {
-        catalogue: Catalogue::load(&definitions)?,
+        catalogue,
         definitions: RwLock::new(definitions),
-        identities: Identities::pseudonyms_of(&options.lake)?,
+        identities,
         clock: options.clock,
         inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
-        door: Door::new(Limits::default(), telemetry.clone())?,
+        door: Door::new(Limits::default(), sight, telemetry.clone())?,
         telemetry,
         view: RwLock::new(reader.view()),
         measured: RwLock::default(),

@@ -6,6 +6,7 @@
 //! waits for its rows any longer.
 
 mod mistake;
+mod sight;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
-use pipeline::query::View;
+use pipeline::query::{Guarded, View};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -33,6 +34,7 @@ use crate::caller::Visitor;
 use crate::telemetry::{Stage, Telemetry};
 
 pub use mistake::Mistake;
+pub use sight::Sight;
 
 /// Batches that wait for a reader; a slow one holds no more.
 const BATCHES_AHEAD: usize = 2;
@@ -76,6 +78,9 @@ pub enum Refused {
     /// The statement is wrong, or does what a reader may not do.
     #[error("{0}")]
     Statement(Mistake),
+    /// The caller's role may not do it.
+    #[error("{0}")]
+    Forbidden(String),
     /// Too many queries run and wait.
     #[error("{0} queries run and wait already; try again in a moment")]
     Busy(usize),
@@ -98,6 +103,7 @@ impl Refused {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Statement(_) => "wrong",
+            Self::Forbidden(_) => "forbidden",
             Self::Busy(_) => "busy",
             Self::TooLong(_) => "too_long",
             Self::TooManyRows(_) => "too_many_rows",
@@ -196,6 +202,7 @@ pub struct Rows {
 #[derive(Debug)]
 pub struct Door {
     limits: Limits,
+    sight: Arc<Sight>,
     telemetry: Telemetry,
     turns: Arc<Semaphore>,
     /// For queries that run or wait.
@@ -206,7 +213,7 @@ pub struct Door {
 
 impl Door {
     /// Opens a door with as many threads as there are processors.
-    pub fn new(limits: Limits, telemetry: Telemetry) -> anyhow::Result<Self> {
+    pub fn new(limits: Limits, sight: Sight, telemetry: Telemetry) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("sql")
@@ -215,11 +222,17 @@ impl Door {
             .context("failed to start the threads for SQL")?;
         Ok(Self {
             limits,
+            sight: Arc::new(sight),
             telemetry,
             turns: Arc::new(Semaphore::new(limits.at_once)),
             places: Arc::new(Semaphore::new(limits.at_once + limits.waiting)),
             runtime: Some(runtime),
         })
+    }
+
+    /// What callers see.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// Runs a query to its end.
@@ -251,10 +264,10 @@ impl Door {
         let (rows, mut batches) = mpsc::channel(BATCHES_AHEAD);
         let turns = Arc::clone(&self.turns);
         let deadline = Instant::now() + limits.wall_time;
-        let visitor = visitor.clone();
+        let (visitor, sight) = (visitor.clone(), Arc::clone(&self.sight));
         let query = runtime.spawn(async move {
             let telemetry = counted.telemetry.clone();
-            let job = Job { visitor, view, limits, telemetry, sending: rows.clone() };
+            let job = Job { visitor, sight, view, limits, telemetry, sending: rows.clone() };
             let running = job.serve(&statement, &turns, announce);
             let ended = match tokio::time::timeout_at(deadline, running).await {
                 Ok(ended) => ended,
@@ -294,11 +307,13 @@ impl Door {
         let limits = self.limits;
         let place = self.place(sql, limits)?;
         let Some(runtime) = &self.runtime else { return Err(stopping()) };
-        let (sql, visitor) = (sql.to_owned(), visitor.clone());
+        let (sql, caller) = (sql.to_owned(), visitor.caller.clone());
+        let sight = Arc::clone(&self.sight);
         let planning = runtime.spawn(async move {
             let _place = place;
-            let session = session(&view, &visitor, limits)?;
-            let refuse = |error: DataFusionError| refused(&error, &view, limits);
+            let guarded = sight.of(&caller, &view).await?;
+            let session = session(&guarded, limits)?;
+            let refuse = |error: DataFusionError| refused(&error, &guarded, limits);
             let frame = plan(&session, &Statement::new(sql)).await.map_err(refuse)?;
             let types = frame.logical_plan().get_parameter_types().map_err(refuse)?;
             let parameters = (1..=types.len())
@@ -334,9 +349,10 @@ fn ended_unexpectedly() -> Refused {
     Refused::Failed("the query ended unexpectedly; the log says why".to_owned())
 }
 
-/// A session for one query of a caller.
-fn session(view: &View, _visitor: &Visitor, limits: Limits) -> Result<SessionContext, Refused> {
-    view.bounded_session(limits.memory_bytes, limits.spill_bytes)
+/// A session for one query.
+fn session(guarded: &Guarded, limits: Limits) -> Result<SessionContext, Refused> {
+    guarded
+        .session(limits.memory_bytes, limits.spill_bytes)
         .map_err(|error| Refused::Failed(error.to_string()))
 }
 
@@ -400,6 +416,7 @@ impl Taken {
 #[derive(Debug)]
 struct Job {
     visitor: Visitor,
+    sight: Arc<Sight>,
     view: Arc<View>,
     limits: Limits,
     telemetry: Telemetry,
@@ -418,8 +435,9 @@ impl Job {
         let Ok(_turn) = turns.acquire().await else { return Ok(Taken::InPart) };
         drop(waiting);
         let _running = self.telemetry.at(Stage::Running);
-        let session = session(&self.view, &self.visitor, self.limits)?;
-        let refuse = |error: DataFusionError| refused(&error, &self.view, self.limits);
+        let guarded = self.sight.of(&self.visitor.caller, &self.view).await?;
+        let session = session(&guarded, self.limits)?;
+        let refuse = |error: DataFusionError| refused(&error, &guarded, self.limits);
         let frame = plan(&session, statement).await.map_err(refuse)?;
         let is_stable = is_stable(frame.logical_plan());
         let context = Arc::new(frame.task_ctx());
@@ -499,14 +517,14 @@ fn is_stable(plan: &LogicalPlan) -> bool {
     visited.is_ok() && is_stable
 }
 
-fn refused(error: &DataFusionError, view: &View, limits: Limits) -> Refused {
+fn refused(error: &DataFusionError, guarded: &Guarded, limits: Limits) -> Refused {
     let root = error.find_root();
     match root {
         DataFusionError::Plan(_)
         | DataFusionError::SQL(_, _)
         | DataFusionError::SchemaError(_, _)
         | DataFusionError::Diagnostic(_, _)
-        | DataFusionError::NotImplemented(_) => Refused::Statement(Mistake::of(error, view)),
+        | DataFusionError::NotImplemented(_) => Refused::Statement(Mistake::of(error, guarded)),
         DataFusionError::ResourcesExhausted(_) => Refused::TooMuchMemory(limits.memory_bytes),
         _ => Refused::Failed(root.strip_backtrace()),
     }
@@ -516,17 +534,22 @@ fn refused(error: &DataFusionError, view: &View, limits: Limits) -> Refused {
 mod tests {
     use pipeline::definition::Definitions;
     use pipeline::lake::Lake;
+    use pipeline::metric::Catalogue;
+    use pipeline::pseudonym::Identities;
     use pipeline::query::Reader;
 
     use super::*;
+    use crate::clock::Clock;
 
     /// A door to an empty lake.
     async fn door(limits: Limits) -> (Door, Arc<View>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let definitions = Arc::new(Definitions::load(None).unwrap());
         Lake::open_or_create(folder.path(), None).await.unwrap();
-        let reader = Reader::open(folder.path(), definitions).await.unwrap();
-        let door = Door::new(limits, Telemetry::new().unwrap()).unwrap();
+        let reader = Reader::open(folder.path(), Arc::clone(&definitions)).await.unwrap();
+        let catalogue = Catalogue::load(&definitions).unwrap();
+        let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine);
+        let door = Door::new(limits, sight, Telemetry::new().unwrap()).unwrap();
         (door, reader.view(), folder)
     }
 

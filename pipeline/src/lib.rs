@@ -3,6 +3,8 @@
 //! The library knows no HTTP, no PostgreSQL wire and no Prometheus text. Modules are listed in the
 //! order in which a log line meets them; a module uses only what comes before it, or a pure helper.
 
+pub mod access;
+pub mod dictionary;
 pub mod error;
 pub mod zone;
 

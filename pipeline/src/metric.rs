@@ -8,6 +8,7 @@ mod peers;
 mod period;
 mod scope;
 mod suppress;
+mod table;
 
 pub(crate) use answers::Answers;
 pub use catalogue::{
@@ -20,3 +21,4 @@ pub use evaluate::{Evidence, Request, Sample, evaluate, explain};
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};
 pub use scope::{Scope, ScopeKind, all_scopes, resolve};
+pub(crate) use table::{Desk, MetricFunction, MetricTable};

@@ -18,7 +18,7 @@ const KEY_BYTES: usize = 32;
 const IDENTIFYING: [&str; 3] = ["officer_id", "officer_ids", "party_id"];
 
 /// What readers see of persons and parties.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Identities {
     /// The ids themselves: for those who run the lake and for auditors.
     Shown,

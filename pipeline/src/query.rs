@@ -1,5 +1,7 @@
 //! SQL sessions over one state of a lake.
 
+mod guarded;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::calendar::{Calendar, WorkingDays};
 use crate::definition::Definitions;
+use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table};
 use crate::memory::MemoryTable;
@@ -25,6 +28,8 @@ use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
 use crate::zone::{date_of, days_of, micros_to_utc};
 use crate::{bitmap, event, functions, goal, metric, refresh};
+
+pub use guarded::{CATALOG, Guarded, SCHEMAS};
 
 /// The newest revision of every event that has not been withdrawn, over the whole log.
 ///
@@ -72,6 +77,7 @@ const QUERY_MEMORY_BYTES: usize = 4 << 30;
 pub struct Reader {
     lake: Lake,
     definitions: Arc<Definitions>,
+    dictionary: Arc<Dictionary>,
     models: Arc<Vec<Model>>,
     runtime: Arc<RuntimeEnv>,
     calendar: Arc<WorkingDays>,
@@ -94,7 +100,14 @@ pub struct View {
     runtime: Arc<RuntimeEnv>,
     calendar: Arc<WorkingDays>,
     tables: Vec<(String, Arc<dyn TableProvider>)>,
+    /// Of the tables those that are not views.
+    base: Vec<(String, Arc<dyn TableProvider>)>,
+    /// Whether events may have a second revision.
+    revised: bool,
+    /// The views of models that need no request: `(name, sql)`.
+    plain_views: Vec<(String, String)>,
     request_views: Vec<(String, String)>,
+    dictionary: Arc<Dictionary>,
     orgs: Vec<Org>,
     version: u64,
     fingerprint: String,
@@ -131,12 +144,17 @@ impl Reader {
             .build_arc()
             .map_err(Error::query("the runtime"))?;
         let calendar = working_days(&definitions)?;
+        let dictionary = Arc::new(Dictionary::load(&definitions)?);
         let empty = View {
             zone: lake.zone(),
             runtime: Arc::clone(&runtime),
             calendar: Arc::clone(&calendar),
             tables: Vec::new(),
+            base: Vec::new(),
+            revised: false,
+            plain_views: Vec::new(),
             request_views: Vec::new(),
+            dictionary: Arc::clone(&dictionary),
             orgs: Vec::new(),
             version: 0,
             fingerprint: String::new(),
@@ -146,6 +164,7 @@ impl Reader {
         let mut reader = Self {
             lake,
             definitions,
+            dictionary,
             models,
             runtime,
             calendar,
@@ -241,6 +260,7 @@ impl Reader {
             .iter()
             .map(|(name, kept)| (name.clone(), Arc::clone(&kept.provider)))
             .collect();
+        let mut base = tables.clone();
         let context = new_context(&self.runtime, self.lake.zone(), &self.calendar);
         let revised = may_have_revisions(self.lake.events())?;
         tables.extend(register_events(&context, self.lake.events(), revised, None).await?);
@@ -251,7 +271,14 @@ impl Reader {
             runtime: Arc::clone(&self.runtime),
             calendar: Arc::clone(&self.calendar),
             tables,
+            base: Vec::new(),
+            revised,
+            plain_views: plain_views
+                .iter()
+                .map(|model| (model.name().to_owned(), model.sql().to_owned()))
+                .collect(),
             request_views,
+            dictionary: Arc::clone(&self.dictionary),
             orgs,
             version: self.lake.events().version(),
             fingerprint: self.fingerprint(),
@@ -260,6 +287,7 @@ impl Reader {
         };
         for model in self.models.iter().filter(|model| model.kind() == Kind::Derived) {
             let table = view.derive(model).await?;
+            base.push((model.name().to_owned(), Arc::clone(&table)));
             view.tables.push((model.name().to_owned(), table));
         }
         for model in plain_views {
@@ -267,6 +295,7 @@ impl Reader {
             let frame = view.session()?.sql(model.sql()).await.map_err(Error::query(what))?;
             view.tables.push((model.name().to_owned(), frame.into_view()));
         }
+        view.base = base;
         view.facts = view.find_facts().await?;
         Ok(view)
     }
@@ -359,24 +388,19 @@ impl View {
         Ok(context)
     }
 
-    /// A fresh session for a query of a user, which may use so much memory, and spill so much to disk.
-    pub fn bounded_session(&self, memory_bytes: usize, spill_bytes: u64) -> Result<SessionContext> {
-        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime)
-            .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
-            .with_max_temp_directory_size(spill_bytes)
-            .build_arc()
-            .map_err(Error::query("the session"))?;
-        self.session_in(&runtime)
+    /// The tables that are not views, as they are.
+    pub(crate) fn base_tables(&self) -> &[(String, Arc<dyn TableProvider>)] {
+        &self.base
+    }
+
+    /// What tables and columns mean.
+    pub fn dictionary(&self) -> &Arc<Dictionary> {
+        &self.dictionary
     }
 
     /// What metrics have been asked about this state.
     pub(crate) fn answers(&self) -> &metric::Answers {
         &self.answers
-    }
-
-    /// The names of the tables and views.
-    pub fn table_names(&self) -> Vec<String> {
-        self.tables.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// Tells states of a lake apart: the same as long as every table and every model stays the same.
@@ -508,6 +532,19 @@ pub(crate) fn new_context(
     context
 }
 
+/// A runtime for one query of a user.
+fn user_runtime(
+    runtime: &Arc<RuntimeEnv>,
+    memory_bytes: usize,
+    spill_bytes: u64,
+) -> Result<Arc<RuntimeEnv>> {
+    RuntimeEnvBuilder::from_runtime_env(runtime)
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
+        .with_max_temp_directory_size(spill_bytes)
+        .build_arc()
+        .map_err(Error::query("the session"))
+}
+
 /// Whether a data file may hold a revision above 0.
 pub(crate) fn may_have_revisions(log: &Table) -> Result<bool> {
     Ok(log.highest_revision()?.is_none_or(|revision| revision > 0))
@@ -530,9 +567,7 @@ pub(crate) async fn register_events(
     context
         .register_table("event_log", log.provider().await?)
         .map_err(Error::query("event_log"))?;
-    let all = if revised { ALL_EVENTS } else { FIRST_REVISIONS };
-    let condition = restriction.unwrap_or("true");
-    let events = format!("select {EVENT_COLUMNS} from ({all}) where {condition}");
+    let events = events_sql(revised, restriction);
     let mut views = Vec::new();
     for (name, sql) in [("events", events.as_str()), ("rejects", REJECTS)] {
         let frame = context.sql(sql).await.map_err(Error::query(name))?;
@@ -541,6 +576,13 @@ pub(crate) async fn register_events(
         views.push((name.to_owned(), view));
     }
     Ok(views)
+}
+
+/// What `events` shows of `event_log`.
+fn events_sql(revised: bool, restriction: Option<&str>) -> String {
+    let all = if revised { ALL_EVENTS } else { FIRST_REVISIONS };
+    let condition = restriction.unwrap_or("true");
+    format!("select {EVENT_COLUMNS} from ({all}) where {condition}")
 }
 
 /// The tables that come with the definitions: `event_types` and `calendar`.

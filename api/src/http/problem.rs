@@ -86,6 +86,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let status = match refused {
             Refused::Statement(_) => StatusCode::BAD_REQUEST,
+            Refused::Forbidden(_) => StatusCode::FORBIDDEN,
             Refused::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refused::TooLong(_) => StatusCode::GATEWAY_TIMEOUT,
             Refused::TooManyRows(_) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -3,7 +3,7 @@
 use datafusion::common::SchemaError;
 use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
 use datafusion::error::DataFusionError;
-use pipeline::query::View;
+use pipeline::query::Guarded;
 
 /// How like a name must be to one that exists to be taken for a misspelling of it, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.6;
@@ -36,7 +36,7 @@ impl std::fmt::Display for Mistake {
 
 impl Mistake {
     /// What an error of the engine says is wrong with a statement about a state of the lake.
-    pub(super) fn of(error: &DataFusionError, view: &View) -> Self {
+    pub(super) fn of(error: &DataFusionError, guarded: &Guarded) -> Self {
         let root = error.find_root();
         let told = root.strip_backtrace();
         // The engine suggests functions in its message, which says it once more for programs.
@@ -46,7 +46,7 @@ impl Mistake {
         };
         Self {
             place: place_of(error, message),
-            suggestion: function.map(str::to_owned).or_else(|| suggestion(root, message, view)),
+            suggestion: function.map(str::to_owned).or_else(|| suggestion(root, message, guarded)),
             message: missing_column(root).unwrap_or_else(|| message.to_owned()),
         }
     }
@@ -74,7 +74,7 @@ fn place_of(error: &DataFusionError, message: &str) -> Option<(u64, u64)> {
 }
 
 /// The existing name that a missing one is most like.
-fn suggestion(error: &DataFusionError, message: &str, view: &View) -> Option<String> {
+fn suggestion(error: &DataFusionError, message: &str, guarded: &Guarded) -> Option<String> {
     let nearest = |missing: &str, names: Vec<String>| -> Option<String> {
         let missing = missing.to_lowercase();
         let likeness = |name: &String| normalized_levenshtein(&missing, &name.to_lowercase());
@@ -92,7 +92,7 @@ fn suggestion(error: &DataFusionError, message: &str, view: &View) -> Option<Str
         return nearest(&field.name, names);
     }
     let missing = message.split_once("table '")?.1.split_once("' not found")?.0;
-    nearest(missing.rsplit('.').next()?, view.table_names())
+    nearest(missing.rsplit('.').next()?, guarded.table_names())
 }
 
 #[cfg(test)]

@@ -77,6 +77,28 @@ impl Grain {
     }
 }
 
+impl Grain {
+    /// The first day of the calendar's bucket that holds `day`.
+    pub(crate) fn start_of(self, day: NaiveDate) -> NaiveDate {
+        let first_of = |month: u32| NaiveDate::from_ymd_opt(day.year(), month, 1);
+        let start = match self {
+            Self::Day | Self::All => Some(day),
+            Self::Week => {
+                day.checked_sub_days(Days::new(day.weekday().num_days_from_monday().into()))
+            }
+            Self::Month => first_of(day.month()),
+            Self::Quarter => first_of(day.month0() / 3 * 3 + 1),
+            Self::Year => first_of(1),
+        };
+        start.unwrap_or(day)
+    }
+
+    /// The calendar's bucket that begins like `bucket`, to its end.
+    pub(crate) fn whole(self, bucket: Period) -> Period {
+        Period { end: self.next(bucket.start).unwrap_or(bucket.end), ..bucket }
+    }
+}
+
 /// Cuts a period into buckets of the calendar; the first and last end where the period does.
 pub fn periods(whole: Period, grain: Grain) -> Vec<Period> {
     let mut buckets = Vec::new();

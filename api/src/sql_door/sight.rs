@@ -1,0 +1,105 @@
+//! What each sort of caller sees of a state of a lake; made once for each and then remembered.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDate;
+use pipeline::access::Access;
+use pipeline::metric::{self, Catalogue};
+use pipeline::pseudonym::Identities;
+use pipeline::query::{Guarded, View};
+
+use crate::caller::{Caller, Deed};
+use crate::clock::Clock;
+use crate::sql_door::Refused;
+
+/// Sorts of callers and states that are remembered; a unit's account is a sort of its own.
+const REMEMBERED_MAX: usize = 64;
+
+/// What a door must know to show a caller what is theirs.
+#[derive(Debug)]
+pub struct Sight {
+    identities: Identities,
+    catalogue: Catalogue,
+    clock: Clock,
+    remembered: Mutex<Vec<Remembered>>,
+}
+
+#[derive(Debug, Clone)]
+struct Remembered {
+    fingerprint: String,
+    today: NaiveDate,
+    guarded: Arc<Guarded>,
+}
+
+impl Sight {
+    /// `identities` is what is shown to those who may not see who persons and parties are.
+    pub fn new(identities: Identities, catalogue: Catalogue, clock: Clock) -> Self {
+        Self { identities, catalogue, clock, remembered: Mutex::default() }
+    }
+
+    /// What a caller may see. Fails when the account's scope is none of the lake's.
+    pub fn access(&self, caller: &Caller, view: &View) -> Result<Access, Refused> {
+        let orgs = caller.scope.as_deref().map(|scope| {
+            let scopes = metric::resolve(view.orgs(), scope).map_err(|_| {
+                Refused::Forbidden(format!(
+                    "the scope `{scope}` of the account `{}` is none of this lake; correct the account",
+                    caller.name
+                ))
+            })?;
+            let members = scopes.into_iter().flat_map(|scope| scope.members);
+            Ok::<_, Refused>(Arc::new(members.map(|(org_id, _)| org_id).collect::<BTreeSet<_>>()))
+        });
+        let identities = if caller.may(Deed::SeeIdentities) {
+            Identities::Shown
+        } else {
+            self.identities.clone()
+        };
+        Ok(Access { identities, orgs: orgs.transpose()?, rows: caller.may(Deed::ReadRows) })
+    }
+
+    /// A state of the lake as a caller sees it.
+    pub(super) async fn of(
+        &self,
+        caller: &Caller,
+        view: &Arc<View>,
+    ) -> Result<Arc<Guarded>, Refused> {
+        if !caller.may(Deed::ReadMetrics) {
+            return Err(Refused::Forbidden(format!(
+                "accounts of role {} do not read; ask for one of role viewer or analyst",
+                caller.role
+            )));
+        }
+        let access = self.access(caller, view)?;
+        let today = self.clock.today(view.zone());
+        let is_wanted = |known: &Remembered| {
+            known.fingerprint == view.fingerprint()
+                && known.today == today
+                && *known.guarded.access() == access
+        };
+        let known = self.lock().iter().find(|known| is_wanted(known)).cloned();
+        if let Some(known) = known {
+            return Ok(known.guarded);
+        }
+        let guarded = Guarded::new(view, &access, &self.catalogue, today)
+            .await
+            .map_err(|error| Refused::Failed(error.to_string()))?;
+        let guarded = Arc::new(guarded);
+        let mut remembered = self.lock();
+        // A newer state makes the others old.
+        remembered.retain(|known| known.fingerprint == view.fingerprint() && known.today == today);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.remove(0);
+        }
+        remembered.push(Remembered {
+            fingerprint: view.fingerprint().to_owned(),
+            today,
+            guarded: Arc::clone(&guarded),
+        });
+        Ok(guarded)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Remembered>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
