@@ -6,6 +6,7 @@
 //! waits for its rows any longer.
 
 mod mistake;
+mod postgres;
 mod sight;
 
 use std::sync::Arc;
@@ -14,14 +15,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::ParamValues;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
-use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 use pipeline::query::{Guarded, View};
@@ -311,10 +309,9 @@ impl Door {
         let sight = Arc::clone(&self.sight);
         let planning = runtime.spawn(async move {
             let _place = place;
-            let guarded = sight.of(&caller, &view).await?;
-            let session = session(&guarded, limits)?;
-            let refuse = |error: DataFusionError| refused(&error, &guarded, limits);
-            let frame = plan(&session, &Statement::new(sql)).await.map_err(refuse)?;
+            let seen = sight.of(&caller, &view).await?;
+            let refuse = |error: DataFusionError| refused(&error, &seen.guarded, limits);
+            let frame = seen.plan(&caller, limits, &Statement::new(sql)).await.map_err(refuse)?;
             let types = frame.logical_plan().get_parameter_types().map_err(refuse)?;
             let parameters = (1..=types.len())
                 .map(|place| types.get(&format!("${place}")).cloned().flatten())
@@ -347,13 +344,6 @@ fn stopping() -> Refused {
 
 fn ended_unexpectedly() -> Refused {
     Refused::Failed("the query ended unexpectedly; the log says why".to_owned())
-}
-
-/// A session for one query.
-fn session(guarded: &Guarded, limits: Limits) -> Result<SessionContext, Refused> {
-    guarded
-        .session(limits.memory_bytes, limits.spill_bytes)
-        .map_err(|error| Refused::Failed(error.to_string()))
 }
 
 impl Drop for Door {
@@ -435,10 +425,10 @@ impl Job {
         let Ok(_turn) = turns.acquire().await else { return Ok(Taken::InPart) };
         drop(waiting);
         let _running = self.telemetry.at(Stage::Running);
-        let guarded = self.sight.of(&self.visitor.caller, &self.view).await?;
-        let session = session(&guarded, self.limits)?;
-        let refuse = |error: DataFusionError| refused(&error, &guarded, self.limits);
-        let frame = plan(&session, statement).await.map_err(refuse)?;
+        let seen = self.sight.of(&self.visitor.caller, &self.view).await?;
+        let refuse = |error: DataFusionError| refused(&error, &seen.guarded, self.limits);
+        let frame =
+            seen.plan(&self.visitor.caller, self.limits, statement).await.map_err(refuse)?;
         let is_stable = is_stable(frame.logical_plan());
         let context = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(refuse)?;
@@ -463,24 +453,6 @@ impl Job {
             next = stream.next().await.transpose().map_err(refuse)?;
         }
         Ok(Taken::Whole)
-    }
-}
-
-async fn plan(
-    session: &SessionContext,
-    statement: &Statement,
-) -> Result<DataFrame, DataFusionError> {
-    let read_only =
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let frame = session.sql_with_options(&statement.sql, read_only).await?;
-    match &statement.parameters {
-        Parameters::None => Ok(frame),
-        Parameters::ByPosition(values) => frame.with_param_values(values.clone()),
-        Parameters::ByName(values) => {
-            let values: Vec<(&str, ScalarValue)> =
-                values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-            frame.with_param_values(ParamValues::from(values))
-        }
     }
 }
 

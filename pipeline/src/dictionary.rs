@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
+use crate::model::Model;
 
 const FILE: &str = "reference/dictionary.csv";
 const EVENT_TYPES: &str = "reference/event_types.csv";
@@ -91,6 +92,13 @@ impl Dictionary {
             };
             if !is_new {
                 return Err(wrong("the table or column stands here a second time".to_owned()));
+            }
+        }
+        for model in Model::all(definitions)? {
+            // A model says itself what it is.
+            if let Some((entry, _)) = dictionary.tables.get_mut(model.name()) {
+                let (title_zh, title_en) = model.titles();
+                *entry = Entry { title_zh: title_zh.to_owned(), title_en: title_en.to_owned() };
             }
         }
         Ok(dictionary)

@@ -3,14 +3,14 @@
 //! The library knows no HTTP, no PostgreSQL wire and no Prometheus text. Modules are listed in the
 //! order in which a log line meets them; a module uses only what comes before it, or a pure helper.
 
-pub mod access;
-pub mod dictionary;
 pub mod error;
 pub mod zone;
 
+pub mod access;
 pub mod bitmap;
 pub mod calendar;
 pub mod definition;
+pub mod dictionary;
 pub mod event;
 mod functions;
 pub mod lake;

@@ -1,17 +1,23 @@
 //! What each sort of caller sees of a state of a lake; made once for each and then remembered.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
+use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::DataFrame;
 use pipeline::access::Access;
 use pipeline::metric::{self, Catalogue};
 use pipeline::pseudonym::Identities;
 use pipeline::query::{Guarded, View};
+use tokio::sync::OnceCell;
 
 use crate::caller::{Caller, Deed};
 use crate::clock::Clock;
-use crate::sql_door::Refused;
+use crate::sql_door::postgres::{self, Postgres};
+use crate::sql_door::{Limits, Parameters, Refused, Statement};
 
 /// Sorts of callers and states that are remembered; a unit's account is a sort of its own.
 const REMEMBERED_MAX: usize = 64;
@@ -29,7 +35,53 @@ pub struct Sight {
 struct Remembered {
     fingerprint: String,
     today: NaiveDate,
-    guarded: Arc<Guarded>,
+    seen: Arc<Seen>,
+}
+
+/// What a sort of caller sees.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) guarded: Guarded,
+    /// Made when somebody asks about the catalog.
+    postgres: OnceCell<Postgres>,
+}
+
+impl Seen {
+    /// Plans a query in a session of its own.
+    pub(super) async fn plan(
+        &self,
+        caller: &Caller,
+        limits: Limits,
+        statement: &Statement,
+    ) -> Result<DataFrame, DataFusionError> {
+        let session = self
+            .guarded
+            .session(limits.memory_bytes, limits.spill_bytes)
+            .map_err(|error| DataFusionError::External(error.into()))?;
+        let mut sql = Cow::Borrowed(statement.sql.as_str());
+        if postgres::is_about_catalog(&sql) {
+            let catalog = self.postgres.get_or_try_init(|| Postgres::of(&self.guarded)).await?;
+            catalog.equip(&session, caller)?;
+            // What cannot be read is refused below, with its place.
+            if let Some(rewritten) = postgres::rewritten(&sql, &self.guarded) {
+                sql = Cow::Owned(rewritten);
+            }
+        }
+        let read_only = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        let frame = session.sql_with_options(&sql, read_only).await?;
+        match &statement.parameters {
+            Parameters::None => Ok(frame),
+            Parameters::ByPosition(values) => frame.with_param_values(values.clone()),
+            Parameters::ByName(values) => {
+                let values: Vec<(&str, ScalarValue)> =
+                    values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+                frame.with_param_values(ParamValues::from(values))
+            }
+        }
+    }
 }
 
 impl Sight {
@@ -59,11 +111,7 @@ impl Sight {
     }
 
     /// A state of the lake as a caller sees it.
-    pub(super) async fn of(
-        &self,
-        caller: &Caller,
-        view: &Arc<View>,
-    ) -> Result<Arc<Guarded>, Refused> {
+    pub(super) async fn of(&self, caller: &Caller, view: &Arc<View>) -> Result<Arc<Seen>, Refused> {
         if !caller.may(Deed::ReadMetrics) {
             return Err(Refused::Forbidden(format!(
                 "accounts of role {} do not read; ask for one of role viewer or analyst",
@@ -75,16 +123,16 @@ impl Sight {
         let is_wanted = |known: &Remembered| {
             known.fingerprint == view.fingerprint()
                 && known.today == today
-                && *known.guarded.access() == access
+                && *known.seen.guarded.access() == access
         };
         let known = self.lock().iter().find(|known| is_wanted(known)).cloned();
         if let Some(known) = known {
-            return Ok(known.guarded);
+            return Ok(known.seen);
         }
         let guarded = Guarded::new(view, &access, &self.catalogue, today)
             .await
             .map_err(|error| Refused::Failed(error.to_string()))?;
-        let guarded = Arc::new(guarded);
+        let seen = Arc::new(Seen { guarded, postgres: OnceCell::new() });
         let mut remembered = self.lock();
         // A newer state makes the others old.
         remembered.retain(|known| known.fingerprint == view.fingerprint() && known.today == today);
@@ -94,9 +142,9 @@ impl Sight {
         remembered.push(Remembered {
             fingerprint: view.fingerprint().to_owned(),
             today,
-            guarded: Arc::clone(&guarded),
+            seen: Arc::clone(&seen),
         });
-        Ok(guarded)
+        Ok(seen)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Remembered>> {
