@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ParamValues;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -44,6 +44,8 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Rows of a result.
     pub rows: usize,
+    /// Bytes of a result as the engine holds it.
+    pub result_bytes: usize,
     /// Bytes of a statement's text.
     pub statement_bytes: usize,
     /// Memory of a query; what can spills to disk beyond it, the rest ends with an error.
@@ -61,6 +63,7 @@ impl Default for Limits {
         Self {
             wall_time: Duration::from_secs(30),
             rows: 1_000_000,
+            result_bytes: 1 << 30,
             statement_bytes: 256 << 10,
             memory_bytes: 512 << 20,
             spill_bytes: 4 << 30,
@@ -85,6 +88,9 @@ pub enum Refused {
     /// The result is too large.
     #[error("the result has more than {0} rows; aggregate, or add a limit")]
     TooManyRows(usize),
+    /// The result is too large, though its rows are not too many.
+    #[error("the result has more than {} MB; ask for fewer columns, aggregate, or add a limit", .0 >> 20)]
+    TooManyBytes(usize),
     /// The query needed more memory than it may use.
     #[error("the query needs more than {} MB of memory; aggregate earlier, or narrow its period or its scope", .0 >> 20)]
     TooMuchMemory(usize),
@@ -101,6 +107,7 @@ impl Refused {
             Self::Busy(_) => "busy",
             Self::TooLong(_) => "too_long",
             Self::TooManyRows(_) => "too_many_rows",
+            Self::TooManyBytes(_) => "too_many_bytes",
             Self::TooMuchMemory(_) => "too_much_memory",
             Self::Failed(_) => "failed",
         }
@@ -432,11 +439,15 @@ impl Job {
         if announce.send((stream.schema(), is_stable)).is_err() {
             return Ok(Taken::InPart);
         }
-        let mut rows = 0;
+        let (mut rows, mut bytes) = (0, 0);
         while let Some(batch) = next {
             rows += batch.num_rows();
+            bytes += bytes_of(&batch);
             if rows > self.limits.rows {
                 return Err(Refused::TooManyRows(self.limits.rows));
+            }
+            if bytes > self.limits.result_bytes {
+                return Err(Refused::TooManyBytes(self.limits.result_bytes));
             }
             self.telemetry.count_rows(batch.num_rows());
             if self.sending.send(Ok(batch)).await.is_err() {
@@ -446,6 +457,12 @@ impl Job {
         }
         Ok(Taken::Whole)
     }
+}
+
+/// The size of the rows themselves: a batch may be a window on a larger one.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    let of = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_default();
+    batch.columns().iter().map(of).sum()
 }
 
 async fn plan(
@@ -624,5 +641,17 @@ mod tests {
         let refused = door.run(&Visitor::owner(), view, greedy).await.unwrap_err();
         assert!(matches!(refused, Refused::TooMuchMemory(_)), "{refused}");
         check_counted(&door, &[("too_many_rows", 1), ("too_much_memory", 1)]).await;
+    }
+
+    #[tokio::test]
+    async fn a_result_of_few_rows_with_too_many_bytes_is_refused() {
+        let limits = Limits { result_bytes: 1 << 20, ..Limits::default() };
+        let (door, view, _folder) = door(limits).await;
+        let wide = "select repeat('x', 1000) || value from generate_series(1, 10000)";
+        let refused = door.run(&Visitor::owner(), Arc::clone(&view), wide).await.unwrap_err();
+        assert!(matches!(refused, Refused::TooManyBytes(_)), "{refused}");
+        let few = format!("{wide} limit 900");
+        assert!(door.run(&Visitor::owner(), view, &few).await.is_ok());
+        check_counted(&door, &[("answered", 1), ("too_many_bytes", 1)]).await;
     }
 }
