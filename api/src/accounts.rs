@@ -192,7 +192,7 @@ impl Accounts {
             dummy: SecretHash::of("the secret of nobody")?,
             key: secret::random()?,
             turns: Arc::new(Semaphore::new(VERIFICATIONS_AT_ONCE)),
-            places: Arc::new(Semaphore::new(VERIFICATIONS_AT_ONCE + VERIFICATIONS_WAITING)),
+            places: Arc::new(Semaphore::new(VERIFICATIONS_WAITING)),
         })))
     }
 
@@ -306,11 +306,13 @@ impl Accounts {
         if let Some(caller) = self.remembered(digest) {
             return Ok(caller);
         }
+        self.may_try(shown.name(), peer)?;
         let turn = self.turn().await?;
         // Many requests of one client come at once; the first of them has perhaps been verified meanwhile.
         if let Some(caller) = self.remembered(digest) {
             return Ok(caller);
         }
+        // Those that waited with this one may have failed meanwhile.
         self.may_try(shown.name(), peer)?;
         let (state, today) = (self.state(), self.today());
         let (hash, owner) = match state.credential(shown, today) {
@@ -349,7 +351,7 @@ impl Accounts {
         state.caller(&verified.owner.name, today).filter(|_| is_valid)
     }
 
-    /// A turn to compute a hash. Those that wait are bounded too.
+    /// A turn to compute a hash. So many wait for one and no more.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, Denied> {
         let busy = Denied::Busy { retry_after: BUSY_FOR };
         let _place = self.0.places.try_acquire().map_err(|_| busy)?;
