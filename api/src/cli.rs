@@ -1,5 +1,6 @@
 //! The command line: parses arguments, runs one command, prints its result.
 
+mod account;
 mod check;
 mod goals;
 mod metric;
@@ -28,9 +29,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::caller::Visitor;
 use crate::clock::Clock;
+use crate::config::{Config, LimitsByRole};
 use crate::output::{self, Format};
 use crate::server::{self, Options as ServerOptions};
-use crate::sql_door::{Door, Limits, Rows, Sight};
+use crate::sql_door::{Door, Rows, Sight};
 use crate::telemetry::Telemetry;
 
 /// 执法脉动: turns the logs of an administrative enforcement platform into numbers.
@@ -40,8 +42,19 @@ struct Cli {
     /// Folder whose files replace or add to the built-in definitions (models, metrics, sources).
     #[arg(long, global = true, value_name = "DIR")]
     sql: Option<PathBuf>,
+    /// How the log is written (to standard error).
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,6 +82,9 @@ enum Command {
     Check(CheckArgs),
     /// Write a simulated platform's log and reference files.
     Simulate(SimulateArgs),
+    /// Say who may come in: add accounts, make tokens, take them away.
+    #[command(subcommand)]
+    Account(account::AccountCommand),
 }
 
 #[derive(Debug, Args)]
@@ -76,22 +92,31 @@ struct DemoArgs {
     /// Keep the lake in this folder instead of a temporary one.
     #[arg(long, value_name = "DIR")]
     lake: Option<PathBuf>,
-    /// Address to listen on.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    http: SocketAddr,
+    #[command(flatten)]
+    doors: DoorArgs,
 }
 
 #[derive(Debug, Args)]
 struct ServeArgs {
     /// The lake; it is created if it does not exist.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
-    /// Address to listen on; only loopback, since there are no credentials yet.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    http: SocketAddr,
+    #[arg(long, value_name = "DIR", required_unless_present = "config")]
+    lake: Option<PathBuf>,
+    #[command(flatten)]
+    doors: DoorArgs,
     /// Take this instant for the present (RFC 3339), to look at a lake of past years.
     #[arg(long, value_name = "TIME")]
     as_of: Option<DateTime<Utc>>,
+}
+
+/// How a server is reached. What is said here wins over the config file.
+#[derive(Debug, Args)]
+struct DoorArgs {
+    /// The config file; docs/lawpulse.toml says what it may hold.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of the HTTP interface [default: 127.0.0.1:8080]; others than loopback need accounts and TLS.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -314,11 +339,7 @@ enum FormatName {
 /// Runs the command of the process's arguments; returns 0 when done, 1 when the work failed, 2 for wrong usage.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_env_filter(log_filter())
-        .init();
+    start_log(cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -327,6 +348,14 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<check::Found>() => ExitCode::from(1),
         Err(error) => failed(&error),
+    }
+}
+
+fn start_log(format: LogFormat) {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(log_filter());
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
 }
 
@@ -353,10 +382,17 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<()> {
-    let definitions = Arc::new(Definitions::load(cli.sql.as_deref())?);
+    let config = match &cli.command {
+        Command::Demo(DemoArgs { doors, .. }) | Command::Serve(ServeArgs { doors, .. }) => {
+            doors.config.as_deref().map(Config::read).transpose()?.unwrap_or_default()
+        }
+        _ => Config::default(),
+    };
+    let config = Config { sql: cli.sql.or(config.sql), ..config };
+    let definitions = Arc::new(Definitions::load(config.sql.as_deref())?);
     match cli.command {
-        Command::Demo(args) => demo(args, cli.sql, definitions).await,
-        Command::Serve(args) => serve(args, cli.sql, definitions).await,
+        Command::Demo(args) => demo(args, config, definitions).await,
+        Command::Serve(args) => serve(args, config, definitions).await,
         Command::Land(args) => land_paths(args, &definitions).await,
         Command::Rejects(RejectsCommand::List(args)) => list_rejects(args, definitions).await,
         Command::Rejects(RejectsCommand::Export(args)) => export_rejects(args, definitions).await,
@@ -367,16 +403,13 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Report(args) => report::run(args, definitions).await,
         Command::Check(args) => check::run(args, definitions).await,
         Command::Simulate(args) => run_simulate(&args),
+        Command::Account(command) => account::run(command),
     }
 }
 
-async fn demo(
-    args: DemoArgs,
-    sql: Option<PathBuf>,
-    definitions: Arc<Definitions>,
-) -> anyhow::Result<()> {
+async fn demo(args: DemoArgs, config: Config, definitions: Arc<Definitions>) -> anyhow::Result<()> {
     let temporary;
-    let lake_path = match args.lake {
+    let lake_path = match args.lake.or_else(|| config.lake.clone()) {
         Some(path) => path,
         None => {
             temporary = server::TemporaryFolder::create()?;
@@ -395,24 +428,38 @@ async fn demo(
         say(&totals(&outcomes))?;
         std::fs::remove_dir_all(&log).context("failed to remove the simulated log")?;
     }
-    let options = ServerOptions {
-        lake: lake_path,
-        sql,
-        http: args.http,
-        // The simulated years end here; their dashboards are looked at on the morning after.
-        clock: Clock::Pinned("2026-01-01T00:30:00Z".parse().context("failed to read the time")?),
-    };
+    // The simulated years end here; their dashboards are looked at on the morning after.
+    let morning = "2026-01-01T00:30:00Z".parse().context("failed to read the time")?;
+    let options = server_options(config, args.doors, lake_path, Clock::Pinned(morning));
     server::serve(options, definitions).await
 }
 
 async fn serve(
     args: ServeArgs,
-    sql: Option<PathBuf>,
+    config: Config,
     definitions: Arc<Definitions>,
 ) -> anyhow::Result<()> {
     let clock = args.as_of.map_or(Clock::Machine, Clock::Pinned);
-    let options = ServerOptions { lake: args.lake, sql, http: args.http, clock };
-    server::serve(options, definitions).await
+    let lake = args.lake.or_else(|| config.lake.clone());
+    let lake =
+        lake.context("the config file names no lake; give --lake, or set `lake = \"DIR\"`")?;
+    server::serve(server_options(config, args.doors, lake, clock), definitions).await
+}
+
+fn server_options(config: Config, doors: DoorArgs, lake: PathBuf, clock: Clock) -> ServerOptions {
+    ServerOptions {
+        lake,
+        sql: config.sql,
+        http: doors.http.or(config.http).unwrap_or(ServerOptions::HTTP),
+        connections: config.connections.unwrap_or(ServerOptions::CONNECTIONS),
+        postgres: config.postgres.unwrap_or(ServerOptions::POSTGRES),
+        tls: config.tls,
+        allow_plaintext: config.allow_plaintext,
+        accounts: config.accounts,
+        oidc: config.oidc,
+        limits: config.limits,
+        clock,
+    }
 }
 
 fn say(line: &str) -> io::Result<()> {
@@ -576,7 +623,7 @@ async fn ask(lake: &Path, query: &str, definitions: Arc<Definitions>) -> anyhow:
     let reader = Reader::open(lake, Arc::clone(&definitions)).await?;
     let catalogue = Catalogue::load(&definitions)?;
     let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine);
-    let door = Door::new(Limits::default(), sight, Telemetry::new()?)?;
+    let door = Door::new(&LimitsByRole::default(), sight, Telemetry::new()?)?;
     Ok(door.run(&Visitor::owner(), reader.view(), query).await?)
 }
 

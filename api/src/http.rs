@@ -2,7 +2,9 @@
 
 mod events;
 mod exposition;
+mod follow;
 mod goals;
+mod login;
 mod metrics;
 mod problem;
 mod rows;
@@ -11,36 +13,78 @@ mod status;
 mod web;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{self, Next};
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use crate::caller::{Caller, Surface, Visitor};
+use crate::caller::Deed;
 use crate::server::Server;
 use problem::Problem;
 
 /// The largest body that a push may have, in bytes, as sent and unpacked.
 const BODY_BYTES_MAX: usize = 256 << 20;
 
+/// How long a body may pause. One that comes slowly but steadily is taken.
+const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// Pages load nothing from elsewhere; Plotly sets styles and probes an image format of its own.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+
+/// What browsers are told with every answer.
+const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Once a browser has come by TLS, it comes by nothing else for a year.
+const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
 /// Every route of the server.
 pub fn routes(server: Arc<Server>) -> Router {
-    Router::new()
+    let mut routes = known_callers()
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), login::recognise))
+        .layer(middleware::from_fn(login::same_site))
+        // Whether the process lives is asked by whatever starts it again, and tells nothing else.
+        .route("/healthz", get(status::healthz))
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
+        .layer(CompressionLayer::new())
+        .layer(middleware::map_response(not_stored))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), follow::follow));
+    for (name, value) in SECURITY_HEADERS {
+        routes = routes.layer(fixed_header(name, value));
+    }
+    if server.has_tls() {
+        routes = routes.layer(fixed_header(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY));
+    }
+    routes.with_state(server)
+}
+
+/// The routes for callers that are known, by what each has to be allowed to do.
+fn known_callers() -> Router<Arc<Server>> {
+    let reading_metrics = Router::new()
         .route("/", get(web::page))
         .route("/assets/{file}", get(web::asset))
         .route("/metrics", get(exposition::metrics))
-        .route("/healthz", get(status::healthz))
-        .route("/readyz", get(status::readyz))
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/scopes", get(status::scopes))
         .route("/api/v1/metrics", get(metrics::catalogue))
@@ -50,47 +94,34 @@ pub fn routes(server: Arc<Server>) -> Router {
         .route("/api/v1/checks", get(goals::checks))
         .route("/api/v1/reconciliation", get(goals::reconciliation))
         .route("/api/v1/reports/{year}", get(goals::report))
-        .route("/api/v1/events", post(events::push))
-        .route("/api/v1/rejects", get(events::rejects))
-        .route("/api/v1/sql", get(sql::get).post(sql::post))
+        // The door to SQL decides which tables a caller may read.
+        .route("/api/v1/sql", get(sql::get).post(sql::post));
+    let reading_rows = Router::new()
+        // The refused lines themselves may name persons: their text is for `Deed::SeeIdentities` alone once the door
+        // hides columns by role.
+        .route("/api/v1/rejects", get(events::rejects));
+    let pushing = Router::new().route("/api/v1/events", post(events::push));
+    Router::new()
+        .merge(needing(Deed::ReadMetrics, reading_metrics))
+        .merge(needing(Deed::ReadRows, reading_rows))
+        .merge(needing(Deed::Push, pushing))
+        // For every caller: whoever delivers logs wants to know it too.
+        .route("/readyz", get(status::readyz))
         .fallback(|| async { Problem::not_found("there is no such page; see /api/v1/metrics") })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), count))
-        .layer(middleware::from_fn(recognise))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(CompressionLayer::new())
-        .layer(TraceLayer::new_for_http().on_failure(()))
-        .layer(fixed_header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
-        .layer(fixed_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed_header(header::REFERRER_POLICY, "no-referrer"))
-        .with_state(server)
 }
 
-/// Says who asks.
-async fn recognise(mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(Visitor {
-        caller: Caller::anonymous(),
-        surface: Surface::Http,
-        peer: None,
-        request_id: uuid::Uuid::new_v4().to_string(),
-    });
-    next.run(request).await
+fn needing(deed: Deed, routes: Router<Arc<Server>>) -> Router<Arc<Server>> {
+    routes.route_layer(middleware::from_fn_with_state(deed, login::allow))
 }
 
-/// Counts requests by route: addresses themselves are without number.
-async fn count(
-    State(server): State<Arc<Server>>,
-    route: Option<MatchedPath>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let method = if method.is_safe() || method == Method::POST { method.as_str() } else { "other" };
-    let status = response.status().as_u16();
-    server.telemetry().count_request(route, method, status, started.elapsed());
+/// What says nothing else is kept by no cache: it is about persons, or about this moment.
+async fn not_stored(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        let has_tag = headers.contains_key(header::ETAG);
+        let kept = if has_tag { "private, no-cache" } else { "no-store" };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+    }
     response
 }
 

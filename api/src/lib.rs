@@ -1,15 +1,19 @@
 //! Everything that people and programs talk to: the command line, HTTP and the exposition.
 
+pub mod accounts;
 pub mod caller;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod explained;
 pub mod exposition;
 pub mod http;
 pub mod inbox;
+mod listen;
 pub mod measure;
 pub mod output;
 pub mod server;
 pub mod sql_door;
 pub mod standing;
 pub mod telemetry;
+pub mod tls;

@@ -1,6 +1,6 @@
 //! The serving process: one task lands what was pushed, two keep the numbers fresh, the others answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,21 +16,27 @@ use pipeline::query::{Reader, View};
 use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, refresh};
-use tokio::net::TcpListener;
 
+use crate::accounts::{Accounts, oidc};
 use crate::clock::Clock;
+use crate::config::LimitsByRole;
 use crate::exposition;
 use crate::http;
 use crate::inbox::Inbox;
+use crate::listen;
 use crate::measure::{self, Measurement};
-use crate::sql_door::{Door, Limits, Sight};
+use crate::sql_door::{Door, Sight};
 use crate::telemetry::Telemetry;
+use crate::tls::{self, Tls};
 
 /// How often the inbox is emptied: many small commits are what wears a Delta table out.
 const LAND_EVERY: Duration = Duration::from_secs(2);
 
 /// How often the definitions of a folder are read again, in steps of the lander.
 const RELOAD_STEPS: u32 = 5;
+
+/// How often accounts, keys and certificate are looked at for changes.
+const KEYS_EVERY: Duration = Duration::from_secs(2);
 
 /// How long goals and checks rest at least between two computations, and how many times as long as one took.
 const WATCH_EVERY: Duration = Duration::from_secs(15);
@@ -45,8 +51,52 @@ pub struct Options {
     pub sql: Option<PathBuf>,
     /// The address of the HTTP interface.
     pub http: SocketAddr,
+    /// Connections that it serves at once.
+    pub connections: usize,
+    /// The address of the PostgreSQL wire.
+    pub postgres: SocketAddr,
+    /// The certificate of both; without it, both are in plain text.
+    pub tls: Option<tls::Files>,
+    /// Whether other machines may come in plain text, since a proxy before the server speaks TLS with them.
+    pub allow_plaintext: bool,
+    /// The accounts file; without it, only this machine may come.
+    pub accounts: Option<PathBuf>,
+    /// Whose bearer tokens are believed, beside the accounts.
+    pub oidc: Option<oidc::Settings>,
+    /// What queries may use.
+    pub limits: LimitsByRole,
     /// The present.
     pub clock: Clock,
+}
+
+impl Options {
+    /// Where the HTTP interface listens unless something else is said.
+    pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+    /// Where the PostgreSQL wire listens unless something else is said.
+    pub const POSTGRES: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15432);
+    /// Connections of the HTTP interface unless something else is said.
+    pub const CONNECTIONS: usize = 1024;
+
+    /// Refuses to be reached from other machines by everybody, or in plain text.
+    fn check_exposure(&self) -> anyhow::Result<()> {
+        let doors = [("HTTP", self.http), ("PostgreSQL", self.postgres)];
+        let reached =
+            doors.into_iter().find(|(_, address)| !address.ip().to_canonical().is_loopback());
+        let Some((door, address)) = reached else { return Ok(()) };
+        anyhow::ensure!(
+            self.accounts.is_some(),
+            "{door} on {address} is not a loopback address, and there are no accounts, so that everybody who reaches it \
+             could read and push: make one with `lawpulse account add NAME --role admin --accounts FILE` and set \
+             `accounts = \"FILE\"` in the config file, or listen on 127.0.0.1"
+        );
+        anyhow::ensure!(
+            self.tls.is_some() || self.allow_plaintext,
+            "{door} on {address} is not a loopback address, and there is no certificate, so that passwords would cross \
+             the network in plain text: set [tls] `certificate` and `key` in the config file, or `allow_plaintext = true` \
+             if a proxy before this server speaks TLS, or listen on 127.0.0.1"
+        );
+        Ok(())
+    }
 }
 
 /// What the answering tasks share.
@@ -56,6 +106,8 @@ pub struct Server {
     catalogue: Catalogue,
     identities: Identities,
     clock: Clock,
+    accounts: Option<Accounts>,
+    tls: Option<Tls>,
     inbox: Inbox,
     door: Door,
     telemetry: Telemetry,
@@ -109,6 +161,16 @@ impl Server {
         &self.door
     }
 
+    /// Who may come in; `None` while that is everybody on this machine.
+    pub fn accounts(&self) -> Option<&Accounts> {
+        self.accounts.as_ref()
+    }
+
+    /// Whether callers come by TLS.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// What is counted of the server's own work.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
@@ -150,18 +212,18 @@ impl Server {
 
 /// Serves a lake until Ctrl-C or SIGTERM.
 ///
-/// Fails when the address is taken, is not loopback, or another process writes to the lake.
+/// Fails when the address is taken, or reached by whoever should not, when accounts or certificate cannot be read, or
+/// when another process writes to the lake.
 pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        options.http.ip().is_loopback(),
-        "{} is not a loopback address, and there are no credentials yet; listen on 127.0.0.1 behind a proxy that asks for them",
-        options.http
-    );
+    options.check_exposure()?;
+    let tls = options.tls.clone().map(Tls::open).transpose()?;
     let listener = TcpListener::bind(options.http)
-        .await
         .with_context(|| format!("failed to listen on {}; choose another --http", options.http))?;
     let mut lake = Lake::open_or_create(&options.lake, None).await?;
     let lock = lake.lock()?;
+    let accounts = options.accounts.as_deref();
+    let accounts =
+        accounts.map(|file| Accounts::open(file, options.oidc, lake.zone())).transpose()?;
     refresh::refresh(&mut lake, &lock, &definitions).await?;
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
     let telemetry = Telemetry::new().context("failed to start counting")?;
@@ -173,8 +235,10 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         definitions: RwLock::new(definitions),
         identities,
         clock: options.clock,
+        accounts,
+        tls: tls.clone(),
         inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
-        door: Door::new(Limits::default(), sight, telemetry.clone())?,
+        door: Door::new(&options.limits, sight, telemetry.clone())?,
         telemetry,
         view: RwLock::new(reader.view()),
         measured: RwLock::default(),
@@ -194,28 +258,35 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let landing = tokio::spawn(lander.run());
     let measuring = tokio::spawn(measure(Arc::clone(&server)));
     let watching = tokio::spawn(watch(Arc::clone(&server)));
-    announce(listener.local_addr().context("failed to read the address")?, options.clock)?;
-    axum::serve(listener, http::routes(server))
-        .with_graceful_shutdown(stopped())
+    let keeping = tokio::spawn(keep_keys(Arc::clone(&server)));
+    announce(&server, listener.local_addr().context("failed to read the address")?)?;
+    listen::serve(listener, http::routes(server), tls.as_ref(), options.connections, stopped())
         .await
         .context("the HTTP server failed")?;
-    for task in [landing, measuring, watching] {
+    for task in [landing, measuring, watching, keeping] {
         task.abort();
     }
     Ok(())
 }
 
-fn announce(address: SocketAddr, clock: Clock) -> std::io::Result<()> {
+fn announce(server: &Server, address: SocketAddr) -> std::io::Result<()> {
     use std::io::Write as _;
+    let scheme = if server.has_tls() { "https" } else { "http" };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "web pages   http://{address}/")?;
-    writeln!(out, "API         http://{address}/api/v1/metrics")?;
-    writeln!(out, "Prometheus  http://{address}/metrics")?;
-    writeln!(out, "push        POST http://{address}/api/v1/events?source=native")?;
-    if let Clock::Pinned(instant) = clock {
+    writeln!(out, "web pages   {scheme}://{address}/")?;
+    writeln!(out, "API         {scheme}://{address}/api/v1/metrics")?;
+    writeln!(out, "Prometheus  {scheme}://{address}/metrics")?;
+    writeln!(out, "push        POST {scheme}://{address}/api/v1/events?source=native")?;
+    if let Clock::Pinned(instant) = server.clock {
         writeln!(out, "the present is taken to be {}", instant.to_rfc3339())?;
     }
-    writeln!(out, "no credentials are configured: listening on loopback only; Ctrl-C stops")?;
+    if server.accounts.is_none() {
+        writeln!(
+            out,
+            "no accounts are configured: listening on loopback only, to everybody there"
+        )?;
+    }
+    writeln!(out, "Ctrl-C stops")?;
     out.flush()
 }
 
@@ -394,6 +465,25 @@ async fn watch(server: Arc<Server>) {
             watched_for = Some((view.version(), today, definitions));
         }
         tokio::time::sleep(rest).await;
+    }
+}
+
+/// Follows the files that say who may come in and who the server is.
+async fn keep_keys(server: Arc<Server>) {
+    loop {
+        tokio::time::sleep(KEYS_EVERY).await;
+        let server = Arc::clone(&server);
+        let looked = tokio::task::spawn_blocking(move || {
+            if let Some(accounts) = &server.accounts {
+                accounts.reload_if_changed();
+            }
+            if let Some(tls) = &server.tls {
+                tls.reload_if_changed();
+            }
+        });
+        if let Err(error) = looked.await {
+            tracing::error!(%error, "accounts and certificate could not be looked at");
+        }
     }
 }
 

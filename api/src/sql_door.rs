@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
@@ -28,7 +28,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::caller::Visitor;
+use crate::caller::{Role, Visitor};
+use crate::config::LimitsByRole;
 use crate::telemetry::{Stage, Telemetry};
 
 pub use mistake::Mistake;
@@ -44,6 +45,8 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Rows of a result.
     pub rows: usize,
+    /// Bytes of a result as the engine holds it.
+    pub result_bytes: usize,
     /// Bytes of a statement's text.
     pub statement_bytes: usize,
     /// Memory of a query; what can spills to disk beyond it, the rest ends with an error.
@@ -61,6 +64,7 @@ impl Default for Limits {
         Self {
             wall_time: Duration::from_secs(30),
             rows: 1_000_000,
+            result_bytes: 1 << 30,
             statement_bytes: 256 << 10,
             memory_bytes: 512 << 20,
             spill_bytes: 4 << 30,
@@ -88,6 +92,9 @@ pub enum Refused {
     /// The result is too large.
     #[error("the result has more than {0} rows; aggregate, or add a limit")]
     TooManyRows(usize),
+    /// The result is too large, though its rows are not too many.
+    #[error("the result has more than {} MB; ask for fewer columns, aggregate, or add a limit", .0 >> 20)]
+    TooManyBytes(usize),
     /// The query needed more memory than it may use.
     #[error("the query needs more than {} MB of memory; aggregate earlier, or narrow its period or its scope", .0 >> 20)]
     TooMuchMemory(usize),
@@ -105,6 +112,7 @@ impl Refused {
             Self::Busy(_) => "busy",
             Self::TooLong(_) => "too_long",
             Self::TooManyRows(_) => "too_many_rows",
+            Self::TooManyBytes(_) => "too_many_bytes",
             Self::TooMuchMemory(_) => "too_much_memory",
             Self::Failed(_) => "failed",
         }
@@ -196,34 +204,63 @@ pub struct Rows {
     pub batches: Vec<RecordBatch>,
 }
 
-/// Where queries come in.
-#[derive(Debug)]
-pub struct Door {
+/// Where the queries of some roles run and wait.
+#[derive(Debug, Clone)]
+struct Lane {
     limits: Limits,
-    sight: Arc<Sight>,
-    telemetry: Telemetry,
     turns: Arc<Semaphore>,
     /// For queries that run or wait.
     places: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            turns: Arc::new(Semaphore::new(limits.at_once)),
+            places: Arc::new(Semaphore::new(limits.at_once + limits.waiting)),
+        }
+    }
+
+    /// A place among the queries that run and wait.
+    fn place(&self, sql: &str) -> Result<OwnedSemaphorePermit, Refused> {
+        let limits = self.limits;
+        if sql.len() > limits.statement_bytes {
+            let message = format!("the statement is longer than {} bytes", limits.statement_bytes);
+            return Err(Refused::Statement(Mistake { message, ..Mistake::default() }));
+        }
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Refused::Busy(limits.at_once + limits.waiting))
+    }
+}
+
+/// Where queries come in.
+#[derive(Debug)]
+pub struct Door {
+    sight: Arc<Sight>,
+    telemetry: Telemetry,
+    /// In the order of [`Role::ALL`].
+    lanes: [Lane; Role::ALL.len()],
     /// Threads of their own, so that heavy queries keep nobody else from answering.
     runtime: Option<Runtime>,
 }
 
 impl Door {
     /// Opens a door with as many threads as there are processors.
-    pub fn new(limits: Limits, sight: Sight, telemetry: Telemetry) -> anyhow::Result<Self> {
+    pub fn new(limits: &LimitsByRole, sight: Sight, telemetry: Telemetry) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("sql")
             .enable_all()
             .build()
             .context("failed to start the threads for SQL")?;
+        let general = Lane::new(limits.general);
         Ok(Self {
-            limits,
             sight: Arc::new(sight),
             telemetry,
-            turns: Arc::new(Semaphore::new(limits.at_once)),
-            places: Arc::new(Semaphore::new(limits.at_once + limits.waiting)),
+            lanes: Role::ALL
+                .map(|role| limits.own(role).map_or_else(|| general.clone(), Lane::new)),
             runtime: Some(runtime),
         })
     }
@@ -252,15 +289,15 @@ impl Door {
         view: Arc<View>,
         statement: Statement,
     ) -> Result<Answer, Refused> {
-        let mut limits = self.limits;
+        let lane = self.lane(visitor.caller.role);
+        let mut limits = lane.limits;
         limits.wall_time = statement.wall_time.unwrap_or(limits.wall_time).min(limits.wall_time);
         let mut counted = Counted::new(&self.telemetry);
-        let place =
-            self.place(&statement.sql, limits).map_err(|refused| counted.refused(refused))?;
+        let place = lane.place(&statement.sql).map_err(|refused| counted.refused(refused))?;
         let Some(runtime) = &self.runtime else { return Err(counted.refused(stopping())) };
         let (announce, announced) = oneshot::channel();
         let (rows, mut batches) = mpsc::channel(BATCHES_AHEAD);
-        let turns = Arc::clone(&self.turns);
+        let turns = Arc::clone(&lane.turns);
         let deadline = Instant::now() + limits.wall_time;
         let (visitor, sight) = (visitor.clone(), Arc::clone(&self.sight));
         let query = runtime.spawn(async move {
@@ -302,8 +339,9 @@ impl Door {
         view: Arc<View>,
         sql: &str,
     ) -> Result<Described, Refused> {
-        let limits = self.limits;
-        let place = self.place(sql, limits)?;
+        let lane = self.lane(visitor.caller.role);
+        let limits = lane.limits;
+        let place = lane.place(sql)?;
         let Some(runtime) = &self.runtime else { return Err(stopping()) };
         let (sql, caller) = (sql.to_owned(), visitor.caller.clone());
         let sight = Arc::clone(&self.sight);
@@ -326,15 +364,9 @@ impl Door {
         }
     }
 
-    /// A place among the queries that run and wait.
-    fn place(&self, sql: &str, limits: Limits) -> Result<OwnedSemaphorePermit, Refused> {
-        if sql.len() > limits.statement_bytes {
-            let message = format!("the statement is longer than {} bytes", limits.statement_bytes);
-            return Err(Refused::Statement(Mistake { message, ..Mistake::default() }));
-        }
-        Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_| Refused::Busy(limits.at_once + limits.waiting))
+    /// The lane of a role: roles without limits of their own share one.
+    fn lane(&self, role: Role) -> &Lane {
+        &self.lanes[role as usize]
     }
 }
 
@@ -440,11 +472,15 @@ impl Job {
         if announce.send((stream.schema(), is_stable)).is_err() {
             return Ok(Taken::InPart);
         }
-        let mut rows = 0;
+        let (mut rows, mut bytes) = (0, 0);
         while let Some(batch) = next {
             rows += batch.num_rows();
+            bytes += bytes_of(&batch);
             if rows > self.limits.rows {
                 return Err(Refused::TooManyRows(self.limits.rows));
+            }
+            if bytes > self.limits.result_bytes {
+                return Err(Refused::TooManyBytes(self.limits.result_bytes));
             }
             self.telemetry.count_rows(batch.num_rows());
             if self.sending.send(Ok(batch)).await.is_err() {
@@ -454,6 +490,12 @@ impl Job {
         }
         Ok(Taken::Whole)
     }
+}
+
+/// The size of the rows themselves: a batch may be a window on a larger one.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    let of = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_default();
+    batch.columns().iter().map(of).sum()
 }
 
 /// Makes whatever can turn few rows into many pause between batches: the engine pauses only where rows are read, so
@@ -521,13 +563,14 @@ mod tests {
         let reader = Reader::open(folder.path(), Arc::clone(&definitions)).await.unwrap();
         let catalogue = Catalogue::load(&definitions).unwrap();
         let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine);
-        let door = Door::new(limits, sight, Telemetry::new().unwrap()).unwrap();
+        let door = Door::new(&LimitsByRole::all(limits), sight, Telemetry::new().unwrap()).unwrap();
         (door, reader.view(), folder)
     }
 
     async fn empties(door: &Door) {
-        let places = door.limits.at_once + door.limits.waiting;
-        while door.places.available_permits() < places {
+        let lane = door.lane(Role::Admin);
+        let places = lane.limits.at_once + lane.limits.waiting;
+        while lane.places.available_permits() < places {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -619,5 +662,17 @@ mod tests {
         let refused = door.run(&Visitor::owner(), view, greedy).await.unwrap_err();
         assert!(matches!(refused, Refused::TooMuchMemory(_)), "{refused}");
         check_counted(&door, &[("too_many_rows", 1), ("too_much_memory", 1)]).await;
+    }
+
+    #[tokio::test]
+    async fn a_result_of_few_rows_with_too_many_bytes_is_refused() {
+        let limits = Limits { result_bytes: 1 << 20, ..Limits::default() };
+        let (door, view, _folder) = door(limits).await;
+        let wide = "select repeat('x', 1000) || value from generate_series(1, 10000)";
+        let refused = door.run(&Visitor::owner(), Arc::clone(&view), wide).await.unwrap_err();
+        assert!(matches!(refused, Refused::TooManyBytes(_)), "{refused}");
+        let few = format!("{wide} limit 900");
+        assert!(door.run(&Visitor::owner(), view, &few).await.is_ok());
+        check_counted(&door, &[("answered", 1), ("too_many_bytes", 1)]).await;
     }
 }

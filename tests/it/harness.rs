@@ -314,9 +314,21 @@ impl Server {
     /// Serves a lake; `more` are further arguments. Returns when it is ready.
     #[track_caller]
     pub(crate) fn start(lake: &Path, more: &[&str]) -> Self {
+        let server = Self::spawn(&mut Self::command(lake, more));
+        wait_for("the server is ready", || (server.get("/readyz").status == 200).then_some(()));
+        server
+    }
+
+    /// The command that serves a lake on a port of its own.
+    pub(crate) fn command(lake: &Path, more: &[&str]) -> Command {
         let fixed = ["serve", "--http", "127.0.0.1:0", "--lake", lake.to_str().unwrap()];
-        let mut child =
-            command(fixed.iter().chain(more)).stdout(Stdio::piped()).spawn().expect("serve");
+        command(fixed.iter().chain(more))
+    }
+
+    /// Runs a command that serves. Returns when it listens; it may be ready later.
+    #[track_caller]
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("serve");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let process = Process(child);
         let url = lines
@@ -328,9 +340,7 @@ impl Server {
             .expect("serve stopped before it told its address");
         // Someone has to read on, or the server would wait for room in the pipe.
         thread::spawn(move || lines.for_each(drop));
-        let server = Self { _process: process, url };
-        wait_for("the server is ready", || (server.get("/readyz").status == 200).then_some(()));
-        server
+        Self { _process: process, url }
     }
 
     /// Serves a lake as if it were the morning after the simulated years.
@@ -341,7 +351,7 @@ impl Server {
 
     /// `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> &str {
-        self.url.strip_prefix("http://").unwrap()
+        self.url.split_once("://").unwrap().1
     }
 
     /// Gets a path.
@@ -440,6 +450,26 @@ pub(crate) fn check_problem(answer: &Answer, status: u16, detail: &str) {
     assert!(problem["type"].is_string() && problem["title"].is_string(), "{problem}");
     let told = problem["detail"].as_str().unwrap();
     assert!(told.contains(detail), "`{told}` does not mention `{detail}`");
+}
+
+/// Bytes in base 64: with the alphabet of headers, or with that of tokens and without padding.
+pub(crate) fn base64(bytes: &[u8], is_for_tokens: bool) -> String {
+    let last = if is_for_tokens { b"-_" } else { b"+/" };
+    let alphabet: Vec<u8> =
+        (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(*last).collect();
+    let mut text = String::new();
+    for part in bytes.chunks(3) {
+        let bits = part.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - part.len()));
+        for place in 0..4 {
+            if place <= part.len() {
+                text.push(alphabet[(bits >> (18 - 6 * place) & 63) as usize].into());
+            } else if !is_for_tokens {
+                text.push('=');
+            }
+        }
+    }
+    text
 }
 
 /// A port that nobody listens on at this moment.

@@ -139,9 +139,14 @@ fn the_server_is_healthy_and_its_answers_carry_security_headers() {
     for path in ["/", "/metrics", "/api/v1/metrics", "/api/v1/nonsense", "/assets/app.js"] {
         let answer = server.get(path);
         let policy = answer.header("content-security-policy");
-        assert!(policy.contains("default-src 'self'"), "{path}: {policy}");
+        assert!(policy.contains("default-src 'none'; script-src 'self'"), "{path}: {policy}");
         assert!(!policy.contains("unsafe-eval") && !policy.contains("http"), "{path}: {policy}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
+        assert!(answer.header("permissions-policy").contains("geolocation=()"), "{path}");
+        assert_eq!(answer.header("strict-transport-security"), "", "{path}: without TLS");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }

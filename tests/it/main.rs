@@ -12,6 +12,8 @@
 mod harness;
 mod http;
 mod kill;
+mod login;
+mod login_tls;
 mod prometheus;
 mod receipt;
 mod sql;

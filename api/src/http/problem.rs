@@ -1,11 +1,17 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
+use std::time::Duration;
+
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use crate::http::follow;
 use crate::sql_door::Refused;
+
+/// What a client may send; the first makes browsers ask for a name and a password.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"lawpulse\", Bearer");
 
 /// An error answer.
 #[derive(Debug)]
@@ -14,11 +20,12 @@ pub(super) struct Problem {
     detail: String,
     /// Members besides those of the standard.
     more: Map<String, Value>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     fn new(status: StatusCode, detail: String) -> Self {
-        Self { status, detail, more: Map::new() }
+        Self { status, detail, more: Map::new(), header: None }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -48,6 +55,25 @@ impl Problem {
 
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail.into())
+    }
+
+    pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
+        let header = Some((header::WWW_AUTHENTICATE, CHALLENGE));
+        Self { header, ..Self::new(StatusCode::UNAUTHORIZED, detail.into()) }
+    }
+
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail.into())
+    }
+
+    pub(super) fn too_many_requests(detail: impl Into<String>, retry_after: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail.into()).retry_after(retry_after)
+    }
+
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        // A part of a second would be too early.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { header: Some((header::RETRY_AFTER, seconds.into())), ..self }
     }
 
     /// A failure of ours: logged here, told without its inside.
@@ -89,7 +115,7 @@ impl From<Refused> for Problem {
             Refused::Forbidden(_) => StatusCode::FORBIDDEN,
             Refused::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refused::TooLong(_) => StatusCode::GATEWAY_TIMEOUT,
-            Refused::TooManyRows(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Refused::TooManyRows(_) | Refused::TooManyBytes(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refused::TooMuchMemory(_) | Refused::Failed(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let mut problem = Self::new(status, refused.to_string());
@@ -117,7 +143,12 @@ impl IntoResponse for Problem {
         for (name, value) in self.more {
             body[name] = value;
         }
+        if let Some(request_id) = follow::request_id() {
+            body["request_id"] = request_id.into();
+        }
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (self.status, kind, body.to_string()).into_response()
+        let mut response = (self.status, kind, body.to_string()).into_response();
+        response.headers_mut().extend(self.header);
+        response
     }
 }
