@@ -74,9 +74,12 @@ struct DemoArgs {
     /// Keep the lake in this folder instead of a temporary one.
     #[arg(long, value_name = "DIR")]
     lake: Option<PathBuf>,
-    /// Address to listen on.
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    /// Address of the web pages and the API.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     http: SocketAddr,
+    /// Address of the PostgreSQL wire.
+    #[arg(long, default_value = "127.0.0.1:15432", value_name = "ADDR")]
+    postgres: SocketAddr,
 }
 
 #[derive(Debug, Args)]
@@ -84,9 +87,12 @@ struct ServeArgs {
     /// The lake; it is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     lake: PathBuf,
-    /// Address to listen on; only loopback, since there are no credentials yet.
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    /// Address of the web pages and the API; only loopback, since there are no credentials yet.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     http: SocketAddr,
+    /// Address of the PostgreSQL wire; only loopback, since there are no credentials yet.
+    #[arg(long, default_value = "127.0.0.1:15432", value_name = "ADDR")]
+    postgres: SocketAddr,
     /// Take this instant for the present (RFC 3339), to look at a lake of past years.
     #[arg(long, value_name = "TIME")]
     as_of: Option<DateTime<Utc>>,
@@ -397,6 +403,7 @@ async fn demo(
         lake: lake_path,
         sql,
         http: args.http,
+        postgres: args.postgres,
         // The simulated years end here; their dashboards are looked at on the morning after.
         clock: Clock::Pinned("2026-01-01T00:30:00Z".parse().context("failed to read the time")?),
     };
@@ -409,7 +416,8 @@ async fn serve(
     definitions: Arc<Definitions>,
 ) -> anyhow::Result<()> {
     let clock = args.as_of.map_or(Clock::Machine, Clock::Pinned);
-    let options = ServerOptions { lake: args.lake, sql, http: args.http, clock };
+    let ServeArgs { lake, http, postgres, .. } = args;
+    let options = ServerOptions { lake, sql, http, postgres, clock };
     server::serve(options, definitions).await
 }
 

@@ -9,6 +9,7 @@ pub mod http;
 pub mod inbox;
 pub mod measure;
 pub mod output;
+pub mod pgwire;
 pub mod server;
 pub mod sql_door;
 pub mod standing;

@@ -17,12 +17,14 @@ use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, refresh};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::exposition;
 use crate::http;
 use crate::inbox::Inbox;
 use crate::measure::{self, Measurement};
+use crate::pgwire;
 use crate::sql_door::{Door, Limits};
 use crate::telemetry::Telemetry;
 
@@ -45,6 +47,8 @@ pub struct Options {
     pub sql: Option<PathBuf>,
     /// The address of the HTTP interface.
     pub http: SocketAddr,
+    /// The address of the PostgreSQL wire.
+    pub postgres: SocketAddr,
     /// The present.
     pub clock: Clock,
 }
@@ -150,16 +154,10 @@ impl Server {
 
 /// Serves a lake until Ctrl-C or SIGTERM.
 ///
-/// Fails when the address is taken, is not loopback, or another process writes to the lake.
+/// Fails when an address is taken, is not loopback, or another process writes to the lake.
 pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        options.http.ip().is_loopback(),
-        "{} is not a loopback address, and there are no credentials yet; listen on 127.0.0.1 behind a proxy that asks for them",
-        options.http
-    );
-    let listener = TcpListener::bind(options.http)
-        .await
-        .with_context(|| format!("failed to listen on {}; choose another --http", options.http))?;
+    let listener = listen(options.http, "--http").await?;
+    let postgres = listen(options.postgres, "--postgres").await?;
     let mut lake = Lake::open_or_create(&options.lake, None).await?;
     let lock = lake.lock()?;
     refresh::refresh(&mut lake, &lock, &definitions).await?;
@@ -191,23 +189,46 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let landing = tokio::spawn(lander.run());
     let measuring = tokio::spawn(measure(Arc::clone(&server)));
     let watching = tokio::spawn(watch(Arc::clone(&server)));
-    announce(listener.local_addr().context("failed to read the address")?, options.clock)?;
+    let addresses = (listener.local_addr(), postgres.local_addr());
+    let (Ok(http_address), Ok(postgres_address)) = addresses else {
+        anyhow::bail!("failed to read the addresses");
+    };
+    announce(http_address, postgres_address, options.clock)?;
+    let stop = CancellationToken::new();
+    let logins = Arc::new(pgwire::login::Open);
+    let sessions =
+        tokio::spawn(pgwire::serve(postgres, Arc::clone(&server), logins, None, stop.clone()));
     axum::serve(listener, http::routes(server))
-        .with_graceful_shutdown(stopped())
+        .with_graceful_shutdown(async move {
+            stopped().await;
+            stop.cancel();
+        })
         .await
         .context("the HTTP server failed")?;
+    sessions.await.context("the PostgreSQL wire failed")??;
     for task in [landing, measuring, watching] {
         task.abort();
     }
     Ok(())
 }
 
-fn announce(address: SocketAddr, clock: Clock) -> std::io::Result<()> {
+async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "{address} is not a loopback address, and there are no credentials yet; listen on 127.0.0.1 behind a proxy that asks for them"
+    );
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("failed to listen on {address}; choose another {option}"))
+}
+
+fn announce(address: SocketAddr, postgres: SocketAddr, clock: Clock) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     writeln!(out, "web pages   http://{address}/")?;
     writeln!(out, "API         http://{address}/api/v1/metrics")?;
     writeln!(out, "Prometheus  http://{address}/metrics")?;
+    writeln!(out, "PostgreSQL  postgres://{postgres}/lawpulse")?;
     writeln!(out, "push        POST http://{address}/api/v1/events?source=native")?;
     if let Clock::Pinned(instant) = clock {
         writeln!(out, "the present is taken to be {}", instant.to_rfc3339())?;

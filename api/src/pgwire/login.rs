@@ -1,0 +1,50 @@
+//! Who may log in, as the wire asks it.
+
+use std::fmt::Debug;
+use std::net::IpAddr;
+
+use super::scram::ScramVerifier;
+use crate::caller::Caller;
+
+/// The accounts, as far as a login over the PostgreSQL wire needs them.
+pub trait Logins: Debug + Send + Sync {
+    /// Whether no accounts are configured: everybody is let in as [`Caller::anonymous`].
+    fn is_open(&self) -> bool;
+
+    /// What checks a user's password; `None` for a user that there is not. Its iterations have to be
+    /// [`super::scram::ITERATIONS`], or the user can be told from one that there is not.
+    fn scram_verifier(&self, user: &str) -> Option<ScramVerifier>;
+
+    /// Who a user that has proven to know the password is; `None` when the account is gone or switched off.
+    fn caller(&self, user: &str) -> Option<Caller>;
+
+    /// Takes note of a failed login.
+    fn failed(&self, user: &str, peer: IpAddr);
+
+    /// Whether too many logins have failed lately.
+    fn is_locked_out(&self, user: &str, peer: IpAddr) -> bool;
+}
+
+/// No accounts: whoever reaches the loopback address may ask.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open;
+
+impl Logins for Open {
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    fn scram_verifier(&self, _user: &str) -> Option<ScramVerifier> {
+        None
+    }
+
+    fn caller(&self, _user: &str) -> Option<Caller> {
+        Some(Caller::anonymous())
+    }
+
+    fn failed(&self, _user: &str, _peer: IpAddr) {}
+
+    fn is_locked_out(&self, _user: &str, _peer: IpAddr) -> bool {
+        false
+    }
+}
