@@ -291,15 +291,25 @@ impl Door {
         view: Arc<View>,
         sql: &str,
     ) -> Result<Described, Refused> {
+        self.describe_with_values(visitor, view, Statement::new(sql)).await
+    }
+
+    /// Plans a query with values without running it. Parameters that have values are no longer told.
+    pub async fn describe_with_values(
+        &self,
+        visitor: &Visitor,
+        view: Arc<View>,
+        statement: Statement,
+    ) -> Result<Described, Refused> {
         let limits = self.limits;
-        let place = self.place(sql, limits)?;
+        let place = self.place(&statement.sql, limits)?;
         let Some(runtime) = &self.runtime else { return Err(stopping()) };
-        let (sql, visitor) = (sql.to_owned(), visitor.clone());
+        let visitor = visitor.clone();
         let planning = runtime.spawn(async move {
             let _place = place;
             let session = session(&view, &visitor, limits)?;
             let refuse = |error: DataFusionError| refused(&error, &view, limits);
-            let frame = plan(&session, &Statement::new(sql)).await.map_err(refuse)?;
+            let frame = plan(&session, &statement).await.map_err(refuse)?;
             let types = frame.logical_plan().get_parameter_types().map_err(refuse)?;
             let parameters = (1..=types.len())
                 .map(|place| types.get(&format!("${place}")).cloned().flatten())

@@ -12,6 +12,7 @@
 mod harness;
 mod http;
 mod kill;
+mod postgres;
 mod prometheus;
 mod receipt;
 mod sql;

@@ -66,7 +66,8 @@ impl Parameter {
         })
     }
 
-    fn null(&self, zone: Tz) -> Result<ScalarValue, Failure> {
+    /// No value, but of the parameter's type.
+    pub(super) fn null(&self, zone: Tz) -> Result<ScalarValue, Failure> {
         let arrow =
             self.wanted.clone().or_else(|| natural(&self.kind, zone)).unwrap_or(DataType::Utf8);
         ScalarValue::try_from(&arrow)

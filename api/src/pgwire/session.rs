@@ -346,16 +346,28 @@ impl Session {
             return Ok(told.clone());
         }
         let (command, types) = (Arc::clone(&prepared.command), prepared.types.clone());
-        let described = match query_of(&command) {
-            Some(query) => Some(self.ask(query).await?),
-            None => None,
-        };
-        let count = query_of(&command).map_or(0, |query| query.placeholders).max(types.len());
+        let query = query_of(&command);
+        let count = query.map_or(0, |query| query.placeholders).max(types.len());
+        let is_open = |index: usize| types.get(index).is_none_or(|oid| *oid == 0);
+        let mut described = None;
+        if let Some(query) = query
+            && (count == 0 || (0..count).any(is_open))
+        {
+            described = Some(self.ask(query, &[]).await?);
+        }
         let parameter = |index: usize| {
             let told = described.as_ref().and_then(|described| described.parameters.get(index));
             Parameter::new(types.get(index).copied(), told.and_then(Option::as_ref))
         };
-        let parameters = (0..count).map(parameter).collect::<Result<_, _>>()?;
+        let parameters = (0..count).map(parameter).collect::<Result<Arc<[_]>, _>>()?;
+        // Only with the types of all parameters are those of the columns certain.
+        if let Some(query) = query
+            && count > 0
+        {
+            let zone = self.transaction.settings().zone();
+            let nulls = parameters.iter().map(|parameter| parameter.null(zone));
+            described = Some(self.ask(query, &nulls.collect::<Result<Vec<_>, _>>()?).await?);
+        }
         let shapes = described.map(|described| Shape::of_schema(&described.schema));
         let told = Told { parameters, shapes };
         if let Some(prepared) = self.statements.get_mut(name) {
@@ -365,9 +377,11 @@ impl Session {
     }
 
     /// What the door knows of a query before it runs.
-    async fn ask(&mut self, query: &Query) -> Result<Described, Failure> {
+    async fn ask(&mut self, query: &Query, values: &[ScalarValue]) -> Result<Described, Failure> {
         let view = self.transaction.view(self.server.view());
-        let described = self.server.door().describe(&self.visitor, view, &query.sql).await;
+        let statement = statement(query, values);
+        let door = self.server.door();
+        let described = door.describe_with_values(&self.visitor, view, statement).await;
         described.map_err(|refused| Failure::of_refused(&refused, &query.sql, query.start))
     }
 
@@ -382,13 +396,8 @@ impl Session {
             let message = format!("there is no parameter ${}", query.placeholders);
             return Err(Failure::error(code::NO_SUCH_PARAMETER, message));
         }
-        let parameters = match values {
-            [] => Parameters::None,
-            values => Parameters::ByPosition(values.to_vec()),
-        };
-        let statement = Statement { sql: query.sql.clone(), parameters, wall_time: None };
         let view = self.transaction.view(self.server.view());
-        let answer = self.server.door().open(&self.visitor, view, statement).await;
+        let answer = self.server.door().open(&self.visitor, view, statement(query, values)).await;
         let answer =
             answer.map_err(|refused| Failure::of_refused(&refused, &query.sql, query.start))?;
         Rows::of_answer(answer, told)
@@ -635,6 +644,15 @@ impl Session {
         self.cursors.remove(name).ok_or_else(|| no_cursor(name))?;
         Ok("CLOSE CURSOR")
     }
+}
+
+/// A query as the door takes it. Its time is limited by the door; the client's own limit is on each message.
+fn statement(query: &Query, values: &[ScalarValue]) -> Statement {
+    let parameters = match values {
+        [] => Parameters::None,
+        values => Parameters::ByPosition(values.to_vec()),
+    };
+    Statement { sql: query.sql.clone(), parameters, wall_time: None }
 }
 
 /// The query within a statement.
