@@ -163,7 +163,15 @@ pub(super) fn char_at(sql: &str, (line, column): (u64, u64)) -> Option<usize> {
 /// The engine has no codes of its own, so that its words have to tell.
 fn code_of_mistake(message: &str) -> &'static str {
     let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
-    if says(&["DDL not supported", "DML not supported", "Statement not supported"]) {
+    if says(&[
+        "DDL not supported",
+        "DML not supported",
+        "Statement not supported",
+        "Query INSERT",
+        "Query UPDATE",
+        "Query DELETE",
+        "Query MERGE",
+    ]) {
         code::READ_ONLY
     } else if says(&[
         "sql parser error",

@@ -170,6 +170,11 @@ fn text_value(kind: &Type, text: &str, zone: Tz) -> Result<ScalarValue, String> 
         Type::FLOAT8 => ScalarValue::from(parse::<f64>(text)?),
         Type::NUMERIC => decimal(text.trim())?,
         Type::BYTEA => ScalarValue::Binary(Some(bytes_of_text(text)?)),
+        Type::INTERVAL => {
+            let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+            let text = ScalarValue::from(interval_in_units(text));
+            text.cast_to(&interval).map_err(|error| error.strip_backtrace())?
+        }
         _ => {
             let text = ScalarValue::from(text);
             match natural(kind, zone) {
@@ -337,6 +342,20 @@ fn bytes_of_text(text: &str) -> Result<Vec<u8>, String> {
     digits.chunks(2).map(byte).collect::<Option<_>>().ok_or_else(wrong)
 }
 
+/// An interval with its time of day in units, as the engine reads it: `3 days -1:30` as `3 days -1 hours -30 mins`.
+fn interval_in_units(text: &str) -> String {
+    let in_units = |word: &str| {
+        let (sign, time) = match word.strip_prefix('-') {
+            Some(time) => ("-", time),
+            None => ("", word.strip_prefix('+').unwrap_or(word)),
+        };
+        let units = time.split(':').zip(["hours", "mins", "secs"]);
+        let units: Vec<_> = units.map(|(number, unit)| format!("{sign}{number} {unit}")).collect();
+        if units.len() > 1 { units.join(" ") } else { word.to_owned() }
+    };
+    text.split_whitespace().map(in_units).collect::<Vec<_>>().join(" ")
+}
+
 /// A decimal number with just the precision and scale that it has, like `-12.50` or `1.2e3`.
 fn decimal(text: &str) -> Result<ScalarValue, String> {
     let wrong = || format!("`{text}`");
@@ -453,6 +472,10 @@ mod tests {
         check(Type::TIMESTAMPTZ, "2024-03-05T01:12:33Z", shanghai(nine));
         let local = ScalarValue::TimestampMicrosecond(Some(nine + 28_800_000_000), None);
         check(Type::TIMESTAMP, "2024-03-05 09:12:33", local);
+        let interval = IntervalMonthDayNano::new(14, 3, -5_500_000_000);
+        let interval = ScalarValue::IntervalMonthDayNano(Some(interval));
+        check(Type::INTERVAL, "1 year 2 mons 3 days -00:00:05.5", interval.clone());
+        check(Type::INTERVAL, "14 months 3 days -5.5 seconds", interval);
         let items = text(&chosen(&Type::TEXT_ARRAY), r#"{a,NULL,"b \"c",""}"#).unwrap();
         assert_eq!(items.to_string(), "[a, , b \"c, ]");
     }

@@ -79,14 +79,17 @@ pub(super) fn describe(shapes: &[Shape], formats: &Formats, output: &mut Output)
 impl Rows {
     /// What the door answers. Columns that the client has been told of keep the types that it was told.
     pub(super) fn of_answer(answer: Answer, told: Option<&Arc<[Shape]>>) -> Result<Self, Failure> {
-        let shapes = match told {
-            None => Shape::of_schema(&answer.schema),
-            Some(told) if told.len() == answer.schema.fields().len() => Arc::clone(told),
-            Some(_) => {
+        let mut shapes = Shape::of_schema(&answer.schema);
+        if let Some(told) = told {
+            if told.len() != shapes.len() {
                 let message = "the prepared statement's result has other columns by now";
                 return Err(Failure::error(code::FEATURE_NOT_SUPPORTED, message));
             }
-        };
+            let kept = shapes.iter().zip(told.iter());
+            shapes = kept
+                .map(|(is, told)| if is.kind == told.kind { is } else { told }.clone())
+                .collect();
+        }
         let source = Source::Door(Box::new(answer));
         Ok(Self { shapes, source, batch: None, is_ended: false })
     }

@@ -146,7 +146,9 @@ impl Session {
                 output.bare(b'3');
             }
             Message::Close(Target::Portal(name)) => {
-                self.portals.remove(&name);
+                if self.portals.remove(&name).is_none() {
+                    self.cursors.remove(&name);
+                }
                 output.bare(b'3');
             }
             Message::Sync => self.sync(output),
@@ -280,6 +282,13 @@ impl Session {
     }
 
     async fn describe_portal(&mut self, name: &str, output: &mut Output) -> Result<(), Failure> {
+        // A cursor is a portal of that name, which drivers describe after DECLARE.
+        if let Some(cursor) = self.cursors.get(name)
+            && !self.portals.contains_key(name)
+        {
+            rows::describe(cursor.rows.shapes(), &Formats::text(), output);
+            return Ok(());
+        }
         let mut portal = self.take_portal(name)?;
         self.transaction.check(&portal.command)?;
         match self.columns(&mut portal).await? {

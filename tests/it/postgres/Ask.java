@@ -52,7 +52,7 @@ public final class Ask {
 
     private static void pieces(Connection connection) throws SQLException {
         connection.setAutoCommit(false);
-        String query = "select value from generate_series(1, cast(? as bigint)) order by 1";
+        String query = "select value from generate_series(1, 300000) where value <= ? order by 1";
         try (PreparedStatement statement = connection.prepareStatement(query)) {
             statement.setFetchSize(1000);
             statement.setLong(1, 200_000);
