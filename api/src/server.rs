@@ -83,6 +83,37 @@ pub struct Measured {
 }
 
 impl Server {
+    fn new(
+        definitions: Arc<Definitions>,
+        folder: &Path,
+        clock: Clock,
+        view: Arc<View>,
+    ) -> anyhow::Result<Self> {
+        let telemetry = Telemetry::new().context("failed to start counting")?;
+        Ok(Self {
+            catalogue: Catalogue::load(&definitions)?,
+            definitions: RwLock::new(definitions),
+            identities: Identities::pseudonyms_of(folder)?,
+            clock,
+            inbox: Inbox::open(folder).context("failed to open the inbox")?,
+            door: Door::new(Limits::default(), telemetry.clone())?,
+            telemetry,
+            view: RwLock::new(view),
+            measured: RwLock::default(),
+            watched: RwLock::default(),
+            landing_error: Mutex::default(),
+        })
+    }
+
+    /// A server over an empty lake, to test what stands in front of it.
+    #[cfg(test)]
+    pub(crate) async fn of_empty_lake(folder: &Path) -> Self {
+        let definitions = Arc::new(Definitions::load(None).unwrap());
+        Lake::open_or_create(folder, None).await.unwrap();
+        let reader = Reader::open(folder, Arc::clone(&definitions)).await.unwrap();
+        Self::new(definitions, folder, Clock::Machine, reader.view()).unwrap()
+    }
+
     /// The newest state of the lake.
     pub fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
@@ -162,20 +193,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let lock = lake.lock()?;
     refresh::refresh(&mut lake, &lock, &definitions).await?;
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
-    let telemetry = Telemetry::new().context("failed to start counting")?;
-    let server = Arc::new(Server {
-        catalogue: Catalogue::load(&definitions)?,
-        definitions: RwLock::new(definitions),
-        identities: Identities::pseudonyms_of(&options.lake)?,
-        clock: options.clock,
-        inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
-        door: Door::new(Limits::default(), telemetry.clone())?,
-        telemetry,
-        view: RwLock::new(reader.view()),
-        measured: RwLock::default(),
-        watched: RwLock::default(),
-        landing_error: Mutex::default(),
-    });
+    let server = Arc::new(Server::new(definitions, lake.root(), options.clock, reader.view())?);
     let lander = Lander {
         server: Arc::clone(&server),
         lake,

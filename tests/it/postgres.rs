@@ -1,4 +1,4 @@
-//! The PostgreSQL wire as its clients meet it: psql, psycopg, JDBC, node-postgres and ADBC.
+//! The PostgreSQL wire as its clients meet it: psql, psycopg, JDBC and node-postgres.
 
 use std::path::Path;
 use std::process::{Command, Output};
