@@ -197,7 +197,7 @@ def bench_queries():
     )
     leaves = {org_id for (org_id,) in duck.execute("from leaves").fetchall()}
     server = subprocess.Popen(
-        [lawpulse, "serve", "--lake", lake, "--http", "127.0.0.1:0", "--as-of", "2026-01-01T00:30:00Z"],
+        [lawpulse, "serve", "--lake", lake, "--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0", "--as-of", "2026-01-01T00:30:00Z"],
         stdout=subprocess.PIPE,
         text=True,
     )

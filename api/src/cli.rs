@@ -117,6 +117,9 @@ struct DoorArgs {
     /// Address of the HTTP interface [default: 127.0.0.1:8080]; others than loopback need accounts and TLS.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
+    /// Address of the PostgreSQL wire [default: 127.0.0.1:15432]; others than loopback need accounts and TLS.
+    #[arg(long, value_name = "ADDRESS")]
+    postgres: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -452,7 +455,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: PathBuf, clock: Clock) 
         sql: config.sql,
         http: doors.http.or(config.http).unwrap_or(ServerOptions::HTTP),
         connections: config.connections.unwrap_or(ServerOptions::CONNECTIONS),
-        postgres: config.postgres.unwrap_or(ServerOptions::POSTGRES),
+        postgres: doors.postgres.or(config.postgres).unwrap_or(ServerOptions::POSTGRES),
         tls: config.tls,
         allow_plaintext: config.allow_plaintext,
         accounts: config.accounts,

@@ -12,6 +12,7 @@ pub mod inbox;
 mod listen;
 pub mod measure;
 pub mod output;
+pub mod pgwire;
 pub mod server;
 pub mod sql_door;
 pub mod standing;

@@ -16,6 +16,7 @@ use pipeline::query::{Reader, View};
 use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, refresh};
+use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, oidc};
 use crate::clock::Clock;
@@ -25,6 +26,7 @@ use crate::http;
 use crate::inbox::Inbox;
 use crate::listen;
 use crate::measure::{self, Measurement};
+use crate::pgwire::{self, login::Logins};
 use crate::sql_door::{Door, Sight};
 use crate::telemetry::Telemetry;
 use crate::tls::{self, Tls};
@@ -70,6 +72,24 @@ pub struct Options {
 }
 
 impl Options {
+    /// A lake on this machine, for everybody on it.
+    #[cfg(test)]
+    fn of_lake(lake: PathBuf) -> Self {
+        Self {
+            lake,
+            sql: None,
+            http: Self::HTTP,
+            connections: Self::CONNECTIONS,
+            postgres: Self::POSTGRES,
+            tls: None,
+            allow_plaintext: false,
+            accounts: None,
+            oidc: None,
+            limits: LimitsByRole::default(),
+            clock: Clock::Machine,
+        }
+    }
+
     /// Where the HTTP interface listens unless something else is said.
     pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
     /// Where the PostgreSQL wire listens unless something else is said.
@@ -131,6 +151,44 @@ pub struct Measured {
 }
 
 impl Server {
+    fn new(
+        definitions: Arc<Definitions>,
+        options: &Options,
+        accounts: Option<Accounts>,
+        tls: Option<Tls>,
+        view: Arc<View>,
+    ) -> anyhow::Result<Self> {
+        let telemetry = Telemetry::new().context("failed to start counting")?;
+        let catalogue = Catalogue::load(&definitions)?;
+        let identities = Identities::pseudonyms_of(&options.lake)?;
+        let sight = Sight::new(identities.clone(), catalogue.clone(), options.clock);
+        Ok(Self {
+            catalogue,
+            definitions: RwLock::new(definitions),
+            identities,
+            clock: options.clock,
+            accounts,
+            tls,
+            inbox: Inbox::open(&options.lake).context("failed to open the inbox")?,
+            door: Door::new(&options.limits, sight, telemetry.clone())?,
+            telemetry,
+            view: RwLock::new(view),
+            measured: RwLock::default(),
+            watched: RwLock::default(),
+            landing_error: Mutex::default(),
+        })
+    }
+
+    /// A server over an empty lake, to test what stands in front of it.
+    #[cfg(test)]
+    pub(crate) async fn of_empty_lake(folder: &Path) -> Self {
+        let definitions = Arc::new(Definitions::load(None).unwrap());
+        Lake::open_or_create(folder, None).await.unwrap();
+        let reader = Reader::open(folder, Arc::clone(&definitions)).await.unwrap();
+        let options = Options::of_lake(folder.to_owned());
+        Self::new(definitions, &options, None, None, reader.view()).unwrap()
+    }
+
     /// The newest state of the lake.
     pub fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
@@ -219,32 +277,18 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let tls = options.tls.clone().map(Tls::open).transpose()?;
     let listener = TcpListener::bind(options.http)
         .with_context(|| format!("failed to listen on {}; choose another --http", options.http))?;
+    let postgres = tokio::net::TcpListener::bind(options.postgres).await.with_context(|| {
+        format!("failed to listen on {}; choose another --postgres", options.postgres)
+    })?;
     let mut lake = Lake::open_or_create(&options.lake, None).await?;
     let lock = lake.lock()?;
     let accounts = options.accounts.as_deref();
     let accounts =
-        accounts.map(|file| Accounts::open(file, options.oidc, lake.zone())).transpose()?;
+        accounts.map(|file| Accounts::open(file, options.oidc.clone(), lake.zone())).transpose()?;
     refresh::refresh(&mut lake, &lock, &definitions).await?;
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
-    let telemetry = Telemetry::new().context("failed to start counting")?;
-    let catalogue = Catalogue::load(&definitions)?;
-    let identities = Identities::pseudonyms_of(&options.lake)?;
-    let sight = Sight::new(identities.clone(), catalogue.clone(), options.clock);
-    let server = Arc::new(Server {
-        catalogue,
-        definitions: RwLock::new(definitions),
-        identities,
-        clock: options.clock,
-        accounts,
-        tls: tls.clone(),
-        inbox: Inbox::open(lake.root()).context("failed to open the inbox")?,
-        door: Door::new(&options.limits, sight, telemetry.clone())?,
-        telemetry,
-        view: RwLock::new(reader.view()),
-        measured: RwLock::default(),
-        watched: RwLock::default(),
-        landing_error: Mutex::default(),
-    });
+    let server =
+        Arc::new(Server::new(definitions, &options, accounts, tls.clone(), reader.view())?);
     let lander = Lander {
         server: Arc::clone(&server),
         lake,
@@ -259,23 +303,40 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let measuring = tokio::spawn(measure(Arc::clone(&server)));
     let watching = tokio::spawn(watch(Arc::clone(&server)));
     let keeping = tokio::spawn(keep_keys(Arc::clone(&server)));
-    announce(&server, listener.local_addr().context("failed to read the address")?)?;
-    listen::serve(listener, http::routes(server), tls.as_ref(), options.connections, stopped())
-        .await
-        .context("the HTTP server failed")?;
+    let addresses = (listener.local_addr(), postgres.local_addr());
+    let (Ok(http_address), Ok(postgres_address)) = addresses else {
+        anyhow::bail!("failed to read the addresses");
+    };
+    announce(&server, http_address, postgres_address)?;
+    let stop = CancellationToken::new();
+    let logins: Arc<dyn Logins> = match server.accounts() {
+        Some(accounts) => Arc::new(accounts.clone()),
+        None => Arc::new(pgwire::login::Open),
+    };
+    let acceptor = tls.as_ref().map(Tls::postgres);
+    let sessions =
+        tokio::spawn(pgwire::serve(postgres, Arc::clone(&server), logins, acceptor, stop.clone()));
+    listen::serve(listener, http::routes(server), tls.as_ref(), options.connections, async move {
+        stopped().await;
+        stop.cancel();
+    })
+    .await
+    .context("the HTTP server failed")?;
+    sessions.await.context("the PostgreSQL wire failed")??;
     for task in [landing, measuring, watching, keeping] {
         task.abort();
     }
     Ok(())
 }
 
-fn announce(server: &Server, address: SocketAddr) -> std::io::Result<()> {
+fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::io::Result<()> {
     use std::io::Write as _;
     let scheme = if server.has_tls() { "https" } else { "http" };
     let mut out = std::io::stdout().lock();
     writeln!(out, "web pages   {scheme}://{address}/")?;
     writeln!(out, "API         {scheme}://{address}/api/v1/metrics")?;
     writeln!(out, "Prometheus  {scheme}://{address}/metrics")?;
+    writeln!(out, "PostgreSQL  postgres://{postgres}/lawpulse")?;
     writeln!(out, "push        POST {scheme}://{address}/api/v1/events?source=native")?;
     if let Clock::Pinned(instant) = server.clock {
         writeln!(out, "the present is taken to be {}", instant.to_rfc3339())?;

@@ -339,17 +339,26 @@ impl Door {
         view: Arc<View>,
         sql: &str,
     ) -> Result<Described, Refused> {
+        self.describe_with_values(visitor, view, Statement::new(sql)).await
+    }
+
+    /// Plans a query with values without running it. Parameters that have values are no longer told.
+    pub async fn describe_with_values(
+        &self,
+        visitor: &Visitor,
+        view: Arc<View>,
+        statement: Statement,
+    ) -> Result<Described, Refused> {
         let lane = self.lane(visitor.caller.role);
         let limits = lane.limits;
-        let place = lane.place(sql)?;
+        let place = lane.place(&statement.sql)?;
         let Some(runtime) = &self.runtime else { return Err(stopping()) };
-        let (sql, caller) = (sql.to_owned(), visitor.caller.clone());
-        let sight = Arc::clone(&self.sight);
+        let (caller, sight) = (visitor.caller.clone(), Arc::clone(&self.sight));
         let planning = runtime.spawn(async move {
             let _place = place;
             let seen = sight.of(&caller, &view).await?;
             let refuse = |error: DataFusionError| refused(&error, &seen.guarded, limits);
-            let frame = seen.plan(&caller, limits, &Statement::new(sql)).await.map_err(refuse)?;
+            let frame = seen.plan(&caller, limits, &statement).await.map_err(refuse)?;
             let types = frame.logical_plan().get_parameter_types().map_err(refuse)?;
             let parameters = (1..=types.len())
                 .map(|place| types.get(&format!("${place}")).cloned().flatten())

@@ -22,6 +22,8 @@ pub struct Telemetry {
     query_rows: IntCounter,
     queries_running: IntGauge,
     queries_waiting: IntGauge,
+    connections: IntCounterVec,
+    connections_now: IntGauge,
 }
 
 /// Where a query is on its way through the door.
@@ -81,6 +83,15 @@ impl Telemetry {
             query_rows,
             queries_running: gauge("lawpulse_sql_running", "Queries that run now.")?,
             queries_waiting: gauge("lawpulse_sql_waiting", "Queries that wait for their turn.")?,
+            connections: counters(
+                "lawpulse_postgres_connections_total",
+                "PostgreSQL connections by whether they became sessions.",
+                &["outcome"],
+            )?,
+            connections_now: gauge(
+                "lawpulse_postgres_connections",
+                "PostgreSQL sessions that are open now.",
+            )?,
             registry,
         })
     }
@@ -103,13 +114,21 @@ impl Telemetry {
     }
 
     /// Counts a query as being at a stage, for as long as the guard is kept.
-    pub fn at(&self, stage: Stage) -> AtStage {
-        let gauge = match stage {
+    pub fn at(&self, stage: Stage) -> Counted {
+        Counted::by(match stage {
             Stage::Waiting => &self.queries_waiting,
             Stage::Running => &self.queries_running,
-        };
-        gauge.inc();
-        AtStage(gauge.clone())
+        })
+    }
+
+    /// Counts a PostgreSQL connection as accepted or refused.
+    pub fn count_connection(&self, outcome: &str) {
+        self.connections.with_label_values(&[outcome]).inc();
+    }
+
+    /// Counts a PostgreSQL session as open, for as long as the guard is kept.
+    pub fn connected(&self) -> Counted {
+        Counted::by(&self.connections_now)
     }
 
     /// Everything in the exposition format.
@@ -118,11 +137,18 @@ impl Telemetry {
     }
 }
 
-/// A query at a stage.
+/// What a gauge counts while this is kept.
 #[derive(Debug)]
-pub struct AtStage(IntGauge);
+pub struct Counted(IntGauge);
 
-impl Drop for AtStage {
+impl Counted {
+    fn by(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.dec();
     }

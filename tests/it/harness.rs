@@ -52,14 +52,27 @@ pub(crate) fn binary() -> &'static Path {
     })
 }
 
-/// The Python of tests/run, which has what tests/oracle needs.
-pub(crate) fn python() -> Command {
+/// Something that tests/run keeps in its cache.
+#[track_caller]
+fn cached(name: &str) -> PathBuf {
     let home = std::env::var_os("HOME").unwrap_or_default();
     let cache = std::env::var_os("LAWPULSE_CACHE")
         .map_or_else(|| Path::new(&home).join(".cache/lawpulse"), PathBuf::from);
-    let path = cache.join("venv/bin/python");
-    assert!(path.is_file(), "{} is not there; tests/run makes it", path.display());
-    Command::new(path)
+    let path = cache.join(name);
+    assert!(path.exists(), "{} is not there; tests/run makes it", path.display());
+    path
+}
+
+/// The Python of tests/run, which has what tests/oracle needs.
+pub(crate) fn python() -> Command {
+    Command::new(cached("venv/bin/python"))
+}
+
+/// Node.js with the modules of tests/node.
+pub(crate) fn node() -> Command {
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", cached("node/node_modules"));
+    command
 }
 
 /// Runs a command to its end, which has to be a success; returns its standard output.
@@ -308,6 +321,8 @@ pub(crate) struct Server {
     _process: Process,
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
+    /// `postgres://127.0.0.1:PORT/lawpulse`.
+    pub(crate) postgres: String,
 }
 
 impl Server {
@@ -319,9 +334,10 @@ impl Server {
         server
     }
 
-    /// The command that serves a lake on a port of its own.
+    /// The command that serves a lake on ports of its own.
     pub(crate) fn command(lake: &Path, more: &[&str]) -> Command {
-        let fixed = ["serve", "--http", "127.0.0.1:0", "--lake", lake.to_str().unwrap()];
+        let addresses = ["--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0"];
+        let fixed = [&["serve", "--lake", lake.to_str().unwrap()], addresses.as_slice()].concat();
         command(fixed.iter().chain(more))
     }
 
@@ -331,16 +347,18 @@ impl Server {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("serve");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let process = Process(child);
-        let url = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.strip_prefix("web pages")?.trim().strip_suffix('/').map(str::to_owned)
-            })
-            .expect("serve stopped before it told its address");
+        let mut told = |label: &str| {
+            lines
+                .by_ref()
+                .map_while(Result::ok)
+                .find_map(|line| Some(line.strip_prefix(label)?.trim().to_owned()))
+                .expect("serve stopped before it told its addresses")
+        };
+        let (url, postgres) = (told("web pages"), told("PostgreSQL"));
+        let url = url.trim_end_matches('/').to_owned();
         // Someone has to read on, or the server would wait for room in the pipe.
         thread::spawn(move || lines.for_each(drop));
-        Self { _process: process, url }
+        Self { _process: process, url, postgres }
     }
 
     /// Serves a lake as if it were the morning after the simulated years.

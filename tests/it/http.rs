@@ -157,11 +157,14 @@ fn an_address_that_others_can_reach_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake");
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let arguments = ["serve", "--lake", lake.to_str().unwrap(), "--http", address];
-        let output = command(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{address}");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains("not a loopback address"), "{told}");
+        for (http, postgres) in [(address, "127.0.0.1:0"), ("127.0.0.1:0", address)] {
+            let addresses = ["--http", http, "--postgres", postgres];
+            let fixed = ["serve", "--lake", lake.to_str().unwrap()];
+            let output = command(fixed.into_iter().chain(addresses)).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{address}");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(told.contains("not a loopback address"), "{told}");
+        }
     }
     assert!(!lake.exists());
 }
@@ -169,7 +172,15 @@ fn an_address_that_others_can_reach_is_refused() {
 #[test]
 fn a_second_writer_is_told_that_the_lake_is_taken() {
     let Fresh { server, lake, folder: _folder } = fresh();
-    let arguments = ["serve", "--lake", lake.to_str().unwrap(), "--http", "127.0.0.1:0"];
+    let arguments = [
+        "serve",
+        "--lake",
+        lake.to_str().unwrap(),
+        "--http",
+        "127.0.0.1:0",
+        "--postgres",
+        "127.0.0.1:0",
+    ];
     let output = command(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr);

@@ -14,6 +14,7 @@ mod http;
 mod kill;
 mod login;
 mod login_tls;
+mod postgres;
 mod prometheus;
 mod receipt;
 mod sql;

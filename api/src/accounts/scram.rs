@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 /// Rounds of a new verifier, as many as PostgreSQL takes. All have the same, or a name that nobody has could be told from
 /// one that somebody has.
-const ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
+pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 
 /// What RFC 7677 asks of every verifier.
 const ITERATIONS_MIN: u32 = 4_096;
@@ -35,8 +35,8 @@ pub struct ScramVerifier {
     pub iterations: NonZeroU32,
     /// Salt.
     pub salt: Vec<u8>,
-    stored_key: [u8; KEY_BYTES],
-    server_key: [u8; KEY_BYTES],
+    pub(crate) stored_key: [u8; KEY_BYTES],
+    pub(crate) server_key: [u8; KEY_BYTES],
 }
 
 impl ScramVerifier {
