@@ -66,10 +66,10 @@ impl Guarded {
         )
     }
 
+    /// Serves. It answers at once, though its numbers come later.
+    #[track_caller]
     fn serve(&self) -> Server {
-        let server = self.spawn(&mut self.command());
-        self.wait_until_ready(&server);
-        server
+        self.spawn(&mut self.command())
     }
 
     /// Runs a command that serves; what it logs goes to a file.
@@ -85,12 +85,6 @@ impl Guarded {
     #[track_caller]
     pub(crate) fn wait_for_log(&self, text: &str) {
         wait_for(text, || self.log().contains(text).then_some(()));
-    }
-
-    fn wait_until_ready(&self, server: &Server) {
-        wait_for("the server is ready", || {
-            (self.ask(server, "admin", "/readyz").status == 200).then_some(())
-        });
     }
 
     /// `Authorization` of a role.
@@ -169,6 +163,9 @@ fn each_role_reaches_what_it_may_and_nothing_else() {
     ];
     let guarded = Guarded::new();
     let server = guarded.serve();
+    wait_for("the server is ready", || {
+        (guarded.ask(&server, "admin", "/readyz").status == 200).then_some(())
+    });
     let send = |method: &str, path: &str, authorization: Option<&str>| {
         let url = format!("{}{path}", server.url);
         let mut headers = vec![("content-type", "application/json")];
@@ -263,6 +260,7 @@ fn whoever_fails_too_often_is_told_to_wait_while_a_known_client_goes_on() {
     let guarded = Guarded::new();
     guarded.add("li", "analyst", PASSWORD);
     let server = guarded.serve();
+    assert_eq!(guarded.ask(&server, "admin", "/api/v1/status").status, 200);
     for _ in 0..6 {
         let answer = ask(&server, "/api/v1/status", &basic("li", "a wrong password"));
         assert_eq!(answer.status, 401);
@@ -298,7 +296,6 @@ fn a_request_has_an_id_that_the_answer_the_problem_and_the_log_tell_and_no_secre
     guarded.add("li", "viewer", PASSWORD);
     let mut command = guarded.command();
     let server = guarded.spawn(command.args(["--log-format", "json"]).env("LAWPULSE_LOG", "debug"));
-    guarded.wait_until_ready(&server);
     let url = format!("{}/api/v1/rejects?name=zhangsan", server.url);
     let password = basic("li", PASSWORD);
     let headers = [("authorization", password.as_str()), ("x-request-id", "mine-1")];
@@ -390,7 +387,11 @@ fn a_half_sent_head_is_closed_and_one_connection_too_many_too() {
     let mut held = [connect(), connect()];
     wait_for("one more is closed", || is_closed(&mut connect()).then_some(()));
     assert!(held.iter_mut().all(is_closed), "a head has to come within seconds");
-    assert_eq!(guarded.ask(&server, "admin", "/readyz").status, 200);
+    wait_for("there is room again", || {
+        get(&format!("{}/healthz", server.url), &[])
+            .is_ok_and(|answer| answer.status == 200)
+            .then_some(())
+    });
 }
 
 #[track_caller]
@@ -428,8 +429,9 @@ fn what_would_be_open_to_others_or_cannot_be_read_does_not_start() {
     check_refuses_to_start(&guarded, "127.0.0.1:0", &["mode 0644", "chmod 600"]);
     succeed(Command::new("chmod").arg("600").arg(&accounts));
     guarded.configure("allow_plaintext = true");
-    let mut open = guarded.command();
-    let server = guarded.spawn(open.args(["--http", "0.0.0.0:0"]));
+    let lake = guarded.path("lake");
+    let arguments = ["serve", "--http", "0.0.0.0:0", "--lake", lake.to_str().unwrap(), "--config"];
+    let server = guarded.spawn(command(arguments).arg(&config));
     assert!(server.url.starts_with("http://0.0.0.0:"), "{}", server.url);
 }
 

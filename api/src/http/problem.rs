@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -20,12 +20,19 @@ pub(super) struct Problem {
     detail: String,
     /// Members besides those of the standard.
     more: Map<String, Value>,
-    header: Option<(HeaderName, HeaderValue)>,
+    hint: Option<Hint>,
+}
+
+/// What a header tells the client to do.
+#[derive(Debug)]
+enum Hint {
+    Login,
+    WaitSeconds(u64),
 }
 
 impl Problem {
     fn new(status: StatusCode, detail: String) -> Self {
-        Self { status, detail, more: Map::new(), header: None }
+        Self { status, detail, more: Map::new(), hint: None }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -58,8 +65,8 @@ impl Problem {
     }
 
     pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
-        let header = Some((header::WWW_AUTHENTICATE, CHALLENGE));
-        Self { header, ..Self::new(StatusCode::UNAUTHORIZED, detail.into()) }
+        let hint = Some(Hint::Login);
+        Self { hint, ..Self::new(StatusCode::UNAUTHORIZED, detail.into()) }
     }
 
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
@@ -73,7 +80,7 @@ impl Problem {
     pub(super) fn retry_after(self, wait: Duration) -> Self {
         // A part of a second would be too early.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        Self { header: Some((header::RETRY_AFTER, seconds.into())), ..self }
+        Self { hint: Some(Hint::WaitSeconds(seconds)), ..self }
     }
 
     /// A failure of ours: logged here, told without its inside.
@@ -148,7 +155,10 @@ impl IntoResponse for Problem {
         }
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, kind, body.to_string()).into_response();
-        response.headers_mut().extend(self.header);
+        response.headers_mut().extend(self.hint.map(|hint| match hint {
+            Hint::Login => (header::WWW_AUTHENTICATE, CHALLENGE),
+            Hint::WaitSeconds(seconds) => (header::RETRY_AFTER, seconds.into()),
+        }));
         response
     }
 }
