@@ -97,8 +97,7 @@ fn known_callers() -> Router<Arc<Server>> {
         // The door to SQL decides which tables a caller may read.
         .route("/api/v1/sql", get(sql::get).post(sql::post));
     let reading_rows = Router::new()
-        // The refused lines themselves may name persons: their text is for `Deed::SeeIdentities` alone once the door
-        // hides columns by role.
+        // The refused lines themselves may name persons: the door shows them to whoever may see identities.
         .route("/api/v1/rejects", get(events::rejects));
     let pushing = Router::new().route("/api/v1/events", post(events::push));
     Router::new()
