@@ -221,12 +221,12 @@ impl Hall {
             Ok(None | Some(Message::Terminate)) => return None,
             Ok(Some(message)) => message,
             Err(failure) => {
-                let is_fatal = failure.severity == Severity::Fatal;
-                session.fail(&failure, true, output);
-                return Some(if is_fatal { Err(failure) } else { flush(output).await });
+                output.failure(&failure);
+                return Some(Err(failure));
             }
         };
-        let is_simple = matches!(message, Message::Query(_));
+        let is_simple =
+            matches!(message, Message::Query(_) | Message::Unreadable { is_simple: true, .. });
         let is_waited_for = is_simple || matches!(message, Message::Sync | Message::Flush);
         let timeout = session.timeout();
         let statement = registered.begin();

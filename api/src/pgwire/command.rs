@@ -8,6 +8,9 @@ use super::copy::CopyForm;
 use super::failure::{Failure, code};
 use super::tokens::{self, Tokens};
 
+/// The protocol counts parameters in 16 bits.
+const PARAMETERS_MAX: usize = u16::MAX as usize;
+
 /// A query and where it stands in what the client sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Query {
@@ -19,12 +22,13 @@ pub(super) struct Query {
 }
 
 impl Query {
-    fn of(tokens: &Tokens<'_>) -> Self {
-        Self {
-            sql: tokens.text().to_owned(),
-            start: tokens.start(),
-            placeholders: tokens.placeholders(),
+    fn of(tokens: &Tokens<'_>) -> Result<Self, Failure> {
+        let (sql, placeholders) = (tokens.text().to_owned(), tokens.placeholders());
+        if placeholders > PARAMETERS_MAX {
+            let message = format!("there is no parameter ${placeholders}");
+            return Err(Failure::error(code::NO_SUCH_PARAMETER, message));
         }
+        Ok(Self { sql, start: tokens.start(), placeholders })
     }
 }
 
@@ -152,7 +156,7 @@ fn read(mut tokens: Tokens<'_>) -> Result<Command, Failure> {
         || is_listing(&tokens)
     {
         let is_explain = tokens.begins_with(&["explain"]);
-        return Ok(Command::Query { query: Query::of(&tokens), is_explain });
+        return Ok(Command::Query { query: Query::of(&tokens)?, is_explain });
     }
     if let Some(word) = WRITING.iter().find(|word| tokens.begins_with(&[word])) {
         return Err(Failure::read_only(&word.to_uppercase()));
@@ -379,7 +383,7 @@ fn only_query(tokens: &Tokens<'_>) -> Result<Query, Failure> {
     if tokens.begins_with(&["select", "with", "values", "table"])
         || tokens.clone().take_sign(&Token::LParen)
     {
-        return Ok(Query::of(tokens));
+        return Query::of(tokens);
     }
     match read(tokens.clone()) {
         Err(failure) => Err(failure),
@@ -483,6 +487,9 @@ mod tests {
         ];
         for sql in writing {
             check_refused(sql, code::READ_ONLY);
+        }
+        for sql in ["select $65536", "select $99999999999", "copy (select $65536) to stdout"] {
+            check_refused(sql, code::NO_SUCH_PARAMETER);
         }
         for sql in ["prepare p as select 1", "execute p"] {
             check_refused(sql, code::FEATURE_NOT_SUPPORTED);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::pgwire::api::Type;
+use bytes::Bytes;
 use datafusion::scalar::ScalarValue;
 
 use super::command::{self, Command, Count, Query};
@@ -22,6 +23,9 @@ use crate::sql_door::{Described, Parameters, Statement};
 
 /// Prepared statements, and also portals and cursors, that a session may have at once.
 const NAMES_MAX: usize = 1024;
+
+/// Bytes that the prepared statements of a session, and also the values of its portals, may have together.
+const KEPT_BYTES_MAX: usize = 16 << 20;
 
 /// A session: nothing of it is shared with another.
 pub(super) struct Session {
@@ -42,6 +46,7 @@ struct Prepared {
     command: Arc<Command>,
     types: Vec<u32>,
     described: Option<Told>,
+    bytes: usize,
 }
 
 /// What a client has been told of a prepared statement.
@@ -58,12 +63,20 @@ struct Portal {
     formats: Formats,
     told: Option<Arc<[Shape]>>,
     rows: Option<Rows>,
+    bytes: usize,
 }
 
 impl Portal {
     /// A statement of the simple protocol.
     fn plain(command: Arc<Command>) -> Self {
-        Self { command, values: Vec::new(), formats: Formats::text(), told: None, rows: None }
+        Self {
+            command,
+            values: Vec::new(),
+            formats: Formats::text(),
+            told: None,
+            rows: None,
+            bytes: 0,
+        }
     }
 }
 
@@ -153,6 +166,7 @@ impl Session {
             }
             Message::Sync => self.sync(output),
             Message::Password(_) => return Err(Failure::protocol("the login is over")),
+            Message::Unreadable { failure, .. } => return Err(failure),
             // What is asked for here, the loop around does: it sends everything, or ends.
             Message::Flush | Message::Terminate | Message::CopyIn => {}
         }
@@ -222,8 +236,10 @@ impl Session {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(Failure::error(code::STATEMENT_EXISTS, message));
         }
-        check_room(self.statements.len(), "prepared statements")?;
-        self.statements.insert(name, Prepared { command, types, described: None });
+        let bytes = sql.len();
+        let kept = self.statements.values().map(|prepared| prepared.bytes);
+        check_room(kept.chain([bytes]), "prepared statements")?;
+        self.statements.insert(name, Prepared { command, types, described: None, bytes });
         output.bare(b'1');
         Ok(())
     }
@@ -257,8 +273,10 @@ impl Session {
             formats: Formats::new(bind.result_formats),
             told: told.and_then(|told| told.shapes),
             rows: None,
+            bytes: bind.parameters.iter().flatten().map(Bytes::len).sum(),
         };
-        check_room(self.portals.len(), "portals")?;
+        let kept = self.portals.values().map(|portal| portal.bytes);
+        check_room(kept.chain([portal.bytes]), "portals")?;
         self.portals.insert(bind.portal, portal);
         output.bare(b'2');
         Ok(())
@@ -531,7 +549,7 @@ impl Session {
             let message = format!("cursor \"{name}\" already exists");
             return Err(Failure::error(code::CURSOR_EXISTS, message));
         }
-        check_room(self.cursors.len(), "cursors")?;
+        check_room(self.cursors.values().map(|_| 0).chain([0]), "cursors")?;
         let rows = self.open(query, values, None).await?;
         let is_kept = is_held && self.transaction.status() == Status::Idle;
         self.cursors.insert(name.to_owned(), Cursor { rows, is_held, is_kept });
@@ -685,9 +703,12 @@ fn no_cursor(name: &str) -> Failure {
     Failure::error(code::NO_SUCH_CURSOR, format!("cursor \"{name}\" does not exist"))
 }
 
-fn check_room(used: usize, what: &str) -> Result<(), Failure> {
-    if used >= NAMES_MAX {
-        let message = format!("a session has no more than {NAMES_MAX} {what}");
+/// `kept` are the bytes of everything of a kind, with the new one.
+fn check_room(kept: impl Iterator<Item = usize>, what: &str) -> Result<(), Failure> {
+    let (count, bytes) = kept.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one));
+    if count > NAMES_MAX || bytes > KEPT_BYTES_MAX {
+        let message =
+            format!("a session keeps no more than {NAMES_MAX} {what}, of {KEPT_BYTES_MAX} bytes");
         return Err(Failure::error(code::LIMIT_EXCEEDED, message));
     }
     Ok(())

@@ -238,7 +238,7 @@ impl Kind {
             Self::Text => Some(value.to_owned()),
             Self::Boolean => boolean(value).map(on_or_off),
             Self::Integer => value.parse().ok().map(|number: i32| number.to_string()),
-            Self::Duration => milliseconds(value).map(|time| in_units(time)),
+            Self::Duration => milliseconds(value).map(in_units),
             Self::Zone => zone_of(value).map(|zone| zone.name().to_owned()),
             Self::Only(values) => named(values, value).map(|_| values[0].to_owned()),
             Self::OneOf(values) => named(values, value).map(str::to_owned),

@@ -166,9 +166,8 @@ impl Guard {
             return Err(Failure::fatal(code::LOGIN_REFUSED, "TLS is required")
                 .with_hint("Connect with sslmode=require, or better verify-full."));
         }
-        let unknown: Vec<String> = packet.parameters.iter().map(|(name, _)| name.clone()).collect();
-        let unknown: Vec<_> =
-            unknown.into_iter().filter(|name| name.starts_with("_pq_.")).collect();
+        let names = packet.parameters.iter().map(|(name, _)| name);
+        let unknown: Vec<_> = names.filter(|name| name.starts_with("_pq_.")).cloned().collect();
         if packet.is_newer || !unknown.is_empty() {
             link.output.negotiate_version(&unknown);
         }

@@ -46,6 +46,11 @@ pub(super) enum Message {
     Terminate,
     /// Data of a COPY that this server never asks for.
     CopyIn,
+    /// A whole message with something in it that cannot be read.
+    Unreadable {
+        failure: Failure,
+        is_simple: bool,
+    },
 }
 
 /// Values for a prepared statement.
@@ -210,7 +215,12 @@ impl Input {
         }
         let mut message = self.bytes.split_to(1 + length).freeze();
         message.advance(5);
-        read(kind, message).map(Some)
+        match read(kind, message) {
+            Err(failure) if failure.severity != Severity::Fatal => {
+                Ok(Some(Message::Unreadable { failure, is_simple: kind == b'Q' }))
+            }
+            read => read.map(Some),
+        }
     }
 
     /// The packet that begins a connection, which has no type.
@@ -510,7 +520,11 @@ mod tests {
         for (kind, body) in liars {
             assert_eq!(code(next(message(kind, body)).await), code::PROTOCOL_VIOLATION, "{body:?}");
         }
-        assert_eq!(code(next(message(b'Q', b"\xff\0")).await), code::BAD_ENCODING);
+        let gbk = next(message(b'Q', b"\xd3\xe5\0")).await;
+        let Ok(Some(Message::Unreadable { failure, is_simple: true })) = gbk else {
+            panic!("{gbk:?}");
+        };
+        assert_eq!(failure.code, code::BAD_ENCODING);
     }
 
     #[test]
