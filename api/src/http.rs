@@ -84,25 +84,28 @@ fn known_callers() -> Router<Arc<Server>> {
     let reading_metrics = Router::new()
         .route("/", get(web::page))
         .route("/assets/{file}", get(web::asset))
-        .route("/metrics", get(exposition::metrics))
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/scopes", get(status::scopes))
         .route("/api/v1/metrics", get(metrics::catalogue))
         .route("/api/v1/metrics/{id}", get(metrics::metric))
-        .route("/api/v1/metrics/{id}/explain", get(metrics::explain))
-        .route("/api/v1/goals", get(goals::goals))
-        .route("/api/v1/checks", get(goals::checks))
-        .route("/api/v1/reconciliation", get(goals::reconciliation))
-        .route("/api/v1/reports/{year}", get(goals::report))
         // The door to SQL decides which tables a caller may read.
         .route("/api/v1/sql", get(sql::get).post(sql::post));
-    let reading_rows = Router::new()
+    let about_all = Router::new()
+        .route("/metrics", get(exposition::metrics))
+        .route("/api/v1/goals", get(goals::goals))
+        .route("/api/v1/reconciliation", get(goals::reconciliation))
+        .route("/api/v1/reports/{year}", get(goals::report))
+        .route_layer(middleware::from_fn(login::allow_whole_lake));
+    let reading_rows = Router::new().route("/api/v1/metrics/{id}/explain", get(metrics::explain));
+    let rows_about_all = Router::new()
+        .route("/api/v1/checks", get(goals::checks))
         // The refused lines themselves may name persons: the door shows them to whoever may see identities.
-        .route("/api/v1/rejects", get(events::rejects));
+        .route("/api/v1/rejects", get(events::rejects))
+        .route_layer(middleware::from_fn(login::allow_whole_lake));
     let pushing = Router::new().route("/api/v1/events", post(events::push));
     Router::new()
-        .merge(needing(Deed::ReadMetrics, reading_metrics))
-        .merge(needing(Deed::ReadRows, reading_rows))
+        .merge(needing(Deed::ReadMetrics, reading_metrics.merge(about_all)))
+        .merge(needing(Deed::ReadRows, reading_rows.merge(rows_about_all)))
         .merge(needing(Deed::Push, pushing))
         // For every caller: whoever delivers logs wants to know it too.
         .route("/readyz", get(status::readyz))

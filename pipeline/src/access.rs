@@ -51,7 +51,8 @@ impl Access {
         dictionary: &Arc<Dictionary>,
     ) -> DataResult<Option<Arc<dyn TableProvider>>> {
         let rows = dictionary.rows(name);
-        if !self.rows && !(rows == Some(&Rows::Shared) && self.is_open(name, table, dictionary)) {
+        let is_for_all = rows == Some(&Rows::Shared) && is_open(name, table, dictionary);
+        if !(self.rows || is_for_all) {
             return Ok(None);
         }
         let restriction = match (&self.orgs, rows) {
@@ -86,18 +87,6 @@ impl Access {
         }))
     }
 
-    /// Whether nothing of a table is hidden from anybody.
-    fn is_open(
-        &self,
-        name: &str,
-        table: &Arc<dyn TableProvider>,
-        dictionary: &Arc<Dictionary>,
-    ) -> bool {
-        let schema = table.schema();
-        let mut columns = schema.fields().iter();
-        columns.all(|field| dictionary.guard(name, field.name()) == Some(Guard::Open))
-    }
-
     /// A column as the reader sees it, and whether that is something else than what is there.
     fn column(
         &self,
@@ -116,6 +105,13 @@ impl Access {
         let veil = ScalarUDF::from(Veil::new(guard, &self.identities, dictionary));
         (veil.call(vec![plain]).alias(column), true)
     }
+}
+
+/// Whether nothing of a table is hidden from anybody.
+fn is_open(name: &str, table: &Arc<dyn TableProvider>, dictionary: &Arc<Dictionary>) -> bool {
+    let schema = table.schema();
+    let mut columns = schema.fields().iter();
+    columns.all(|field| dictionary.guard(name, field.name()) == Some(Guard::Open))
 }
 
 fn is_text(data_type: &DataType) -> bool {

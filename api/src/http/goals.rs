@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use pipeline::check::Checks;
 use pipeline::reconcile;
 use pipeline::report::Edition;
 use serde_json::{Value, json};
 
+use crate::caller::Visitor;
 use crate::http::problem::Problem;
 use crate::server::Server;
 use crate::standing;
@@ -42,16 +43,19 @@ pub(super) async fn goals(
     })))
 }
 
-pub(super) async fn checks(State(server): State<Arc<Server>>) -> Result<Json<Value>, Problem> {
+pub(super) async fn checks(
+    State(server): State<Arc<Server>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Value>, Problem> {
     let view = server.view();
     let definitions = server.definitions();
     let checks = Checks::load(&definitions)?;
     let today = server.today();
-    let identities = server.identities();
+    let identities = server.door().sight().access(&visitor.caller, &view)?.identities;
     let outcomes = standing::checks(&view, server.catalogue(), &checks, today, CHECK_ROWS).await?;
     let outcomes = outcomes
         .into_iter()
-        .map(|outcome| outcome.shown_to(identities))
+        .map(|outcome| outcome.shown_to(&identities))
         .collect::<Result<Vec<_>, _>>()?;
     let told = standing::checks_json(&outcomes).map_err(|error| Problem::internal(&error))?;
     Ok(Json(json!({ "lake_version": view.version(), "checks": told })))

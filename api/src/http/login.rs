@@ -66,6 +66,21 @@ pub(super) async fn allow(
     )))
 }
 
+/// Lets those pass who are not kept to a scope: what is asked for is about the whole lake.
+pub(super) async fn allow_whole_lake(
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    match &visitor.caller.scope {
+        None => Ok(next.run(request).await),
+        Some(scope) => Err(Problem::forbidden(format!(
+            "the account `{}` is kept to the scope `{scope}`, and this is about the whole lake",
+            visitor.caller.name
+        ))),
+    }
+}
+
 fn phrase(deed: Deed) -> &'static str {
     match deed {
         Deed::Push => "push events",

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
 use chrono::NaiveDate;
 use pipeline::metric::{self, Grain, Metric, Period, Request, Scope};
 use pipeline::query::View;
 use serde_json::{Value, json};
 
+use crate::caller::Visitor;
 use crate::explained;
 use crate::http::problem::Problem;
 use crate::server::Server;
@@ -73,6 +74,7 @@ impl Asked {
     /// Reads a query; what no key names is a parameter of the metric.
     fn read(
         server: &Server,
+        visitor: &Visitor,
         view: &View,
         metric: &Metric,
         mut query: HashMap<String, String>,
@@ -86,6 +88,7 @@ impl Asked {
         metric.check_grain(grain)?;
         let scope = query.remove("scope").unwrap_or_else(|| "district".to_owned());
         let scopes = metric::resolve(view.orgs(), &scope)?;
+        server.door().sight().check_scopes(&visitor.caller, view, &scopes)?;
         let window = match query.remove("window") {
             None => None,
             Some(written) => {
@@ -119,6 +122,7 @@ impl Asked {
 
 pub(super) async fn metric(
     State(server): State<Arc<Server>>,
+    Extension(visitor): Extension<Visitor>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
@@ -127,7 +131,7 @@ pub(super) async fn metric(
         server.catalogue().get(&id).map_err(|error| Problem::not_found(error.to_string()))?;
     let view = server.view();
     let with_peers = query.remove("peers").is_some_and(|written| written == "true");
-    let asked = Asked::read(&server, &view, metric, query)?;
+    let asked = Asked::read(&server, &visitor, &view, metric, query)?;
     let request = asked.request();
     let samples = metric::evaluate(&view, metric, &request).await?;
     let peers = if with_peers {
@@ -173,9 +177,10 @@ pub(super) async fn metric(
     })))
 }
 
-/// How the numbers of a request come about; persons and parties by pseudonyms.
+/// How the numbers of a request come about; persons and parties as the caller may see them.
 pub(super) async fn explain(
     State(server): State<Arc<Server>>,
+    Extension(visitor): Extension<Visitor>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
@@ -191,11 +196,11 @@ pub(super) async fn explain(
         }
     };
     let view = server.view();
-    let asked = Asked::read(&server, &view, metric, query)?;
+    let asked = Asked::read(&server, &visitor, &view, metric, query)?;
     let request = asked.request();
     let samples = metric::evaluate(&view, metric, &request).await?;
-    let identities = server.identities();
-    let evidence = metric::explain(&view, metric, &request, identities, limit).await?;
+    let identities = server.door().sight().access(&visitor.caller, &view)?.identities;
+    let evidence = metric::explain(&view, metric, &request, &identities, limit).await?;
     let coverage = metric::coverage(&view, &request).await?;
     let told = explained::json(metric, &view, &samples, evidence.as_ref(), &coverage)
         .map_err(|error| Problem::internal(&error))?;

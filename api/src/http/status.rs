@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use pipeline::metric;
 use serde_json::{Value, json};
 
+use crate::caller::Visitor;
 use crate::http::problem::Problem;
 use crate::server::Server;
 
@@ -41,10 +42,17 @@ pub(super) async fn status(State(server): State<Arc<Server>>) -> Json<Value> {
     }))
 }
 
-pub(super) async fn scopes(State(server): State<Arc<Server>>) -> Json<Value> {
+pub(super) async fn scopes(
+    State(server): State<Arc<Server>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Json<Value> {
     let view = server.view();
+    let sight = server.door().sight();
     let scopes: Vec<_> = metric::all_scopes(view.orgs())
         .into_iter()
+        .filter(|scope| {
+            sight.check_scopes(&visitor.caller, &view, std::slice::from_ref(scope)).is_ok()
+        })
         .map(|scope| {
             json!({
                 "scope": scope.scope_id,

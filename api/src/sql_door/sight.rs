@@ -9,7 +9,7 @@ use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::DataFrame;
 use pipeline::access::Access;
-use pipeline::metric::{self, Catalogue};
+use pipeline::metric::{self, Catalogue, Scope};
 use pipeline::pseudonym::Identities;
 use pipeline::query::{Guarded, View};
 use tokio::sync::OnceCell;
@@ -108,6 +108,25 @@ impl Sight {
             self.identities.clone()
         };
         Ok(Access { identities, orgs: orgs.transpose()?, rows: caller.may(Deed::ReadRows) })
+    }
+
+    /// Whether numbers of scopes may be asked by a caller who is kept to one.
+    pub fn check_scopes(
+        &self,
+        caller: &Caller,
+        view: &View,
+        scopes: &[Scope],
+    ) -> Result<(), Refused> {
+        let Some(orgs) = self.access(caller, view)?.orgs else { return Ok(()) };
+        let is_within =
+            |scope: &&Scope| scope.members.iter().all(|(org_id, _)| orgs.contains(org_id));
+        match scopes.iter().find(|scope| scope.members.is_empty() || !is_within(scope)) {
+            None => Ok(()),
+            Some(scope) => Err(Refused::Forbidden(format!(
+                "the scope `{}` is not within that of the account `{}`",
+                scope.scope_id, caller.name
+            ))),
+        }
     }
 
     /// A state of the lake as a caller sees it.
