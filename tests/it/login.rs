@@ -150,9 +150,9 @@ fn each_role_reaches_what_it_may_and_nothing_else() {
         ("GET", "/api/v1/scopes", READERS),
         ("GET", "/api/v1/metrics", READERS),
         ("GET", "/api/v1/metrics/patrols?from=2025-01-01&to=2026-01-01", READERS),
-        ("GET", "/api/v1/metrics/patrols/explain?from=2025-01-01&to=2026-01-01", READERS),
+        ("GET", "/api/v1/metrics/patrols/explain?from=2025-01-01&to=2026-01-01", ROWS),
         ("GET", "/api/v1/goals?year=2025", READERS),
-        ("GET", "/api/v1/checks", READERS),
+        ("GET", "/api/v1/checks", ROWS),
         ("GET", "/api/v1/reconciliation?year=2024", READERS),
         ("GET", "/api/v1/reports/2024", READERS),
         ("GET", "/api/v1/sql?sql=select%201", READERS),
@@ -423,12 +423,12 @@ fn what_would_be_open_to_others_or_cannot_be_read_does_not_start() {
         "127.0.0.1:0",
         &[config.to_str().unwrap(), "line 2", "`prot`", "`http`"],
     );
-    guarded.configure("");
+    guarded.configure("[postgres]\nlisten = \"127.0.0.1:0\"");
     let accounts = guarded.path("accounts.toml");
     succeed(Command::new("chmod").arg("644").arg(&accounts));
     check_refuses_to_start(&guarded, "127.0.0.1:0", &["mode 0644", "chmod 600"]);
     succeed(Command::new("chmod").arg("600").arg(&accounts));
-    guarded.configure("allow_plaintext = true");
+    guarded.configure("allow_plaintext = true\n[postgres]\nlisten = \"127.0.0.1:0\"");
     let lake = guarded.path("lake");
     let arguments = ["serve", "--http", "0.0.0.0:0", "--lake", lake.to_str().unwrap(), "--config"];
     let server = guarded.spawn(command(arguments).arg(&config));

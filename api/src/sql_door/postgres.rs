@@ -8,17 +8,20 @@
 mod comments;
 mod functions;
 mod information;
+mod rewrite;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::AsArray;
-use arrow::datatypes::{Int32Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Int32Type, Schema, SchemaRef};
 use async_trait::async_trait;
+use datafusion::catalog::view::ViewTable;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
-use datafusion::common::DataFusionError;
-use datafusion::logical_expr::TableType;
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableType, lit};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::ast::{ObjectName, visit_relations};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -117,7 +120,7 @@ pub(super) fn is_about_catalog(sql: &str) -> bool {
 /// asks for the caller's tables too, where nothing may be rewritten.
 pub(super) fn rewritten(sql: &str, guarded: &Guarded) -> Option<String> {
     static PARSER: OnceLock<PostgresCompatibilityParser> = OnceLock::new();
-    let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?;
+    let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?;
     let is_own = |relation: &ObjectName| -> bool {
         let table = relation.0.last().map(ToString::to_string).unwrap_or_default();
         guarded.tables().values().any(|tables| tables.contains_key(&table))
@@ -128,11 +131,17 @@ pub(super) fn rewritten(sql: &str, guarded: &Guarded) -> Option<String> {
     if asks_own_tables.is_break() {
         return None;
     }
-    let parser = PARSER.get_or_init(PostgresCompatibilityParser::new);
-    match parser.parse(sql).ok()?.as_slice() {
-        [statement] => Some(statement.to_string()),
-        _ => None,
+    let [statement] = statements.as_mut_slice() else { return None };
+    if let Some(empty) = rewrite::of_nothing(statement) {
+        return Some(empty);
     }
+    // What is known word for word is known as the client wrote it.
+    let sql = if rewrite::lookups(statement) { statement.to_string() } else { sql.to_owned() };
+    let parser = PARSER.get_or_init(PostgresCompatibilityParser::new);
+    let mut statements = parser.parse(&sql).ok()?;
+    let [statement] = statements.as_mut_slice() else { return None };
+    rewrite::expressions(statement);
+    Some(statement.to_string())
 }
 
 fn static_tables() -> DataResult<&'static Arc<PgCatalogStaticTables>> {
@@ -246,15 +255,28 @@ impl SchemaProvider for Described {
     }
 
     async fn table(&self, name: &str) -> DataResult<Option<Arc<dyn TableProvider>>> {
-        if name == "pg_description" {
-            return Ok(Some(Arc::clone(&self.description)));
-        }
-        self.system.table(name).await
+        let table = self.system.table(name).await?;
+        Ok(match (name, table) {
+            ("pg_description", _) => Some(Arc::clone(&self.description)),
+            ("pg_class", Some(table)) => Some(with_no_options(table)?),
+            (_, table) => table,
+        })
     }
 
     fn table_exist(&self, name: &str) -> bool {
         self.system.table_exist(name)
     }
+}
+
+/// `pg_class` with the columns of options and grants, which clients read and of which there are none.
+fn with_no_options(table: Arc<dyn TableProvider>) -> DataResult<Arc<dyn TableProvider>> {
+    let texts = DataType::new_list(DataType::Utf8, true);
+    let none = ScalarValue::try_from(&texts)?;
+    let plan = LogicalPlanBuilder::scan("pg_class", provider_as_source(table), None)?;
+    let columns = plan.schema().columns().into_iter().map(Expr::Column);
+    let more = ["reloptions", "relacl"].map(|name| lit(none.clone()).alias(name));
+    let plan = plan.project(columns.chain(more).collect::<Vec<_>>())?.build()?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 /// What the caller sees, with the system's schemas.

@@ -1,9 +1,10 @@
 //! The functions by which PostgreSQL's clients ask about a database.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -48,7 +49,12 @@ pub(super) fn register(
     }
     for function in [
         pg_catalog::create_current_database_udf(CATALOG),
-        pg_catalog::create_pg_table_is_visible(),
+        pg_catalog::create_pg_table_is_visible().with_aliases([
+            "pg_function_is_visible",
+            "pg_type_is_visible",
+            "pg_operator_is_visible",
+            "pg_collation_is_visible",
+        ]),
         format_type::create_format_type_udf(),
         pg_get_expr_udf::create_pg_get_expr_udf(),
         pg_catalog::create_pg_get_partkeydef_udf(),
@@ -56,7 +62,7 @@ pub(super) fn register(
         pg_catalog::create_pg_get_statisticsobjdef_columns_udf(),
         pg_catalog::create_pg_encoding_to_char_udf(),
         pg_catalog::create_pg_backend_pid_udf(),
-        pg_catalog::create_pg_relation_size_udf(),
+        pg_catalog::create_pg_relation_size_udf().with_aliases(["pg_table_size"]),
         pg_catalog::create_pg_total_relation_size_udf(),
         pg_catalog::create_pg_stat_get_numscans(),
         pg_catalog::create_pg_get_constraintdef(),
@@ -80,8 +86,14 @@ pub(super) fn register(
         Told::new("pg_get_ruledef", Tells::Nothing),
         Told::new("pg_get_triggerdef", Tells::Nothing),
         Told::new("pg_get_serial_sequence", Tells::Nothing),
+        Told::new("pg_size_pretty", Tells::Nothing),
         Told::new("shobj_description", Tells::Nothing),
         Told::new("inet_server_addr", Tells::Nothing),
+        Told::new("pg_get_function_result", Tells::Nothing),
+        Told::new("pg_get_function_arguments", Tells::Nothing),
+        Told::new("pg_get_function_identity_arguments", Tells::Nothing),
+        Told::new("json_build_object", Tells::Nothing),
+        Told::new("to_regtype", Tells::TypeNumber(type_numbers(tables))),
         Told::new("current_setting", Tells::Setting),
         Told::new("obj_description", Tells::Comment(Arc::clone(comments))),
         Told::new("col_description", Tells::Comment(Arc::clone(comments))),
@@ -97,7 +109,31 @@ pub(super) fn register(
     generate_series_arg_coercion::CoerceIntArgsToBigInt::widen(context);
 }
 
-/// A function that tells a text.
+/// The numbers of PostgreSQL's own types.
+fn type_numbers(tables: &PgCatalogStaticTables) -> BTreeMap<String, i32> {
+    let mut numbers = BTreeMap::new();
+    for batch in tables.pg_type.data() {
+        let column = |name: &str| batch.column_by_name(name);
+        let (Some(oids), Some(names)) = (column("oid"), column("typname")) else { continue };
+        let (Ok(oids), Ok(names)) = (cast(oids, &DataType::Int32), cast(names, &DataType::Utf8))
+        else {
+            continue;
+        };
+        let oids = oids.as_primitive::<Int32Type>().iter().flatten();
+        let names = names.as_string::<i32>().iter().flatten().map(str::to_owned);
+        numbers.extend(names.zip(oids));
+    }
+    numbers
+}
+
+/// The texts of a first argument.
+fn texts(arguments: &[ArrayRef]) -> DataResult<Vec<Option<String>>> {
+    let Some(texts) = arguments.first() else { return Ok(Vec::new()) };
+    let texts = cast(texts, &DataType::Utf8)?;
+    Ok(texts.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
+}
+
+/// A function that tells a text, or a number.
 #[derive(Debug)]
 struct Told {
     name: &'static str,
@@ -111,6 +147,8 @@ enum Tells {
     Nothing,
     /// The setting named by the first argument.
     Setting,
+    /// The number of the type named by the first argument.
+    TypeNumber(BTreeMap<String, i32>),
     /// The comment of the table whose number is the first argument; of its column, if a number follows.
     Comment(Arc<Comments>),
 }
@@ -167,7 +205,10 @@ impl ScalarUDFImpl for Told {
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> DataResult<DataType> {
-        Ok(DataType::Utf8)
+        Ok(match self.tells {
+            Tells::TypeNumber(_) => DataType::Int32,
+            _ => DataType::Utf8,
+        })
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> DataResult<ColumnarValue> {
@@ -179,12 +220,13 @@ impl ScalarUDFImpl for Told {
             }
             Tells::Nothing => Arc::new(StringArray::new_null(rows)),
             Tells::Setting => {
-                let names = arrays.first().map(|names| cast(names, &DataType::Utf8)).transpose()?;
-                let known = names.iter().flat_map(|names| names.as_string::<i32>()).map(|name| {
-                    let setting = SETTINGS.iter().find(|(known, _)| Some(*known) == name);
-                    setting.map(|(_, value)| *value)
-                });
-                Arc::new(known.collect::<StringArray>())
+                let value = |name: &str| SETTINGS.iter().find(|(known, _)| *known == name);
+                let told = texts(&arrays)?.into_iter().map(|name| value(&name?));
+                Arc::new(told.map(|found| found.map(|(_, value)| *value)).collect::<StringArray>())
+            }
+            Tells::TypeNumber(numbers) => {
+                let told = texts(&arrays)?.into_iter().map(|name| numbers.get(&name?).copied());
+                Arc::new(told.collect::<Int32Array>())
             }
             Tells::Comment(comments) => Arc::new(self.comments(comments, &arrays)?),
         };
