@@ -5,6 +5,7 @@
 //! own, within limits that hold for queueing, planning, running and sending together, and ends when nobody
 //! waits for its rows any longer.
 
+mod explain;
 mod mistake;
 mod postgres;
 mod sight;
@@ -471,6 +472,9 @@ impl Job {
         let frame =
             seen.plan(&self.visitor.caller, self.limits, statement).await.map_err(refuse)?;
         let is_stable = is_stable(frame.logical_plan());
+        let is_explained =
+            matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+        let folder = is_explained.then(|| explain::Folder::of(&self.view));
         let context = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(refuse)?;
         let plan = interruptible(plan).map_err(refuse)?;
@@ -482,7 +486,10 @@ impl Job {
             return Ok(Taken::InPart);
         }
         let (mut rows, mut bytes) = (0, 0);
-        while let Some(batch) = next {
+        while let Some(mut batch) = next {
+            if let Some(folder) = &folder {
+                batch = folder.hidden_in(&batch).map_err(|error| refuse(error.into()))?;
+            }
             rows += batch.num_rows();
             bytes += bytes_of(&batch);
             if rows > self.limits.rows {

@@ -108,6 +108,7 @@ pub struct View {
     plain_views: Vec<(String, String)>,
     request_views: Vec<(String, String)>,
     dictionary: Arc<Dictionary>,
+    root: Arc<Path>,
     orgs: Vec<Org>,
     version: u64,
     fingerprint: String,
@@ -155,6 +156,7 @@ impl Reader {
             plain_views: Vec::new(),
             request_views: Vec::new(),
             dictionary: Arc::clone(&dictionary),
+            root: Arc::from(lake.root()),
             orgs: Vec::new(),
             version: 0,
             fingerprint: String::new(),
@@ -279,6 +281,7 @@ impl Reader {
                 .collect(),
             request_views,
             dictionary: Arc::clone(&self.dictionary),
+            root: Arc::from(self.lake.root()),
             orgs,
             version: self.lake.events().version(),
             fingerprint: self.fingerprint(),
@@ -391,6 +394,11 @@ impl View {
     /// The tables that are not views, as they are.
     pub(crate) fn base_tables(&self) -> &[(String, Arc<dyn TableProvider>)] {
         &self.base
+    }
+
+    /// The lake's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// What tables and columns mean.

@@ -45,7 +45,7 @@ impl Guarded {
 
     /// Runs `lawpulse account`, which has to succeed.
     #[track_caller]
-    fn account(&self, arguments: &[&str]) -> String {
+    pub(crate) fn account(&self, arguments: &[&str]) -> String {
         let accounts = self.path("accounts.toml");
         let fixed = ["account"].iter().chain(arguments).chain(&["--accounts"]).copied();
         lawpulse(fixed.chain([accounts.to_str().unwrap()]))
@@ -68,7 +68,7 @@ impl Guarded {
 
     /// Serves. It answers at once, though its numbers come later.
     #[track_caller]
-    fn serve(&self) -> Server {
+    pub(crate) fn serve(&self) -> Server {
         self.spawn(&mut self.command())
     }
 
@@ -88,11 +88,11 @@ impl Guarded {
     }
 
     /// `Authorization` of a role.
-    fn token(&self, role: &str) -> &str {
+    pub(crate) fn token(&self, role: &str) -> &str {
         &self.tokens.iter().find(|(of, _)| *of == role).unwrap().1
     }
 
-    fn ask(&self, server: &Server, role: &str, path: &str) -> Answer {
+    pub(crate) fn ask(&self, server: &Server, role: &str, path: &str) -> Answer {
         ask(server, path, self.token(role))
     }
 }

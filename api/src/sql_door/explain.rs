@@ -1,0 +1,34 @@
+//! What an explained plan does not tell.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use pipeline::query::View;
+
+/// The folder of a lake, which plans name with every file.
+#[derive(Debug)]
+pub(super) struct Folder(String);
+
+impl Folder {
+    pub(super) fn of(view: &View) -> Self {
+        let root = view.root();
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        // Plans leave out the first slash.
+        Self(root.to_string_lossy().trim_start_matches('/').to_owned())
+    }
+
+    /// Rows of a plan without the folder.
+    pub(super) fn hidden_in(&self, plan: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let hide = |column: &ArrayRef| -> ArrayRef {
+            if *column.data_type() != DataType::Utf8 {
+                return Arc::clone(column);
+            }
+            let lines = column.as_string::<i32>().iter();
+            let lines = lines.map(|line| line.map(|line| line.replace(&self.0, "LAKE")));
+            Arc::new(lines.collect::<StringArray>())
+        };
+        RecordBatch::try_new(plan.schema(), plan.columns().iter().map(hide).collect())
+    }
+}
