@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, also in a helper"
 )]
 
+mod attacks;
 mod harness;
 mod http;
 mod kill;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::attacks::{Attacks, attacks};
 use crate::harness::{
     self, Fresh, Server, files_below, fresh, node, patrol, python, succeed, wait_for,
 };
@@ -118,46 +119,15 @@ fn postgres_takes_only_queries_and_a_refused_statement_changes_nothing() {
     let target = folder.path().join("written.csv");
     let target = target.to_str().unwrap();
     let before = files_below(folder.path());
-    let read_only = [
-        "create table t as select 1".to_owned(),
-        "create view v as select 1".to_owned(),
-        format!("create external table t stored as csv location '{outside}'"),
-        "create schema s".to_owned(),
-        "create function f() returns int return 1".to_owned(),
-        "drop table event_log".to_owned(),
-        "drop view events".to_owned(),
-        "insert into event_log select * from event_log".to_owned(),
-        "update event_log set org_id = 'x'".to_owned(),
-        "delete from event_log".to_owned(),
-        "truncate table event_log".to_owned(),
-        format!("copy (select 1) to '{target}'"),
-        format!("copy event_log to '{target}' stored as parquet"),
-        format!("copy event_log from '{outside}'"),
-        "select 1; drop table event_log".to_owned(),
-        format!("explain copy (select 1) to '{target}'"),
-        format!("explain analyze copy (select 1) to '{target}'"),
-        "explain analyze insert into event_log select * from event_log".to_owned(),
-        "explain analyze create table t as select 1".to_owned(),
-        "with a as (select 1) insert into event_log select * from a".to_owned(),
-    ];
-    let others = [
-        "set datafusion.execution.batch_size = 1".to_owned(),
-        "reset datafusion.execution.batch_size".to_owned(),
-        "prepare p as select 1".to_owned(),
-        format!("select * from '{outside}'"),
-        format!("select * from \"{outside}\""),
-        format!("select * from 'file://{outside}'"),
-        format!("select * from read_csv('{outside}')"),
-        "select 1 into t".to_owned(),
-    ];
-    for sql in &read_only {
+    let Attacks { writing, reaching } = attacks(outside, target);
+    for sql in &writing {
         let told = refused(&server, sql);
         assert!(
             told.contains("ERROR:  25006:") || told.contains("ERROR:  42601:"),
             "{sql}: {told}"
         );
     }
-    for sql in &others {
+    for sql in &reaching {
         refused(&server, sql);
     }
     let script = format!(
@@ -170,7 +140,7 @@ with psycopg.connect(url, autocommit=True) as connection:
         except psycopg.Error:
             pass
 ",
-        [read_only.as_slice(), &others].concat()
+        [writing, reaching].concat()
     );
     // Extended, several statements in one are refused as a whole.
     assert_eq!(psycopg(&server, &script), "");

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::attacks::{Attacks, attacks};
 use crate::harness::{
     self, Answer, Fresh, Server, check_problem, files_below, fresh, get, patrol, post, python,
     quoted, succeed, wait_for,
@@ -35,36 +36,10 @@ fn only_a_query_passes_the_sql_door_and_a_refused_statement_changes_nothing() {
     let target = folder.path().join("written.csv");
     let target = target.to_str().unwrap();
     let before = files_below(folder.path());
-    let statements = [
-        "create table t as select 1".to_owned(),
-        "create view v as select 1".to_owned(),
-        format!("create external table t stored as csv location '{outside}'"),
-        "create schema s".to_owned(),
-        "create function f() returns int return 1".to_owned(),
-        "drop table event_log".to_owned(),
-        "drop view events".to_owned(),
-        "insert into event_log select * from event_log".to_owned(),
-        "update event_log set org_id = 'x'".to_owned(),
-        "delete from event_log".to_owned(),
-        "truncate table event_log".to_owned(),
-        format!("copy (select 1) to '{target}'"),
-        format!("copy event_log to '{target}' stored as parquet"),
-        "set datafusion.execution.batch_size = 1".to_owned(),
-        "reset datafusion.execution.batch_size".to_owned(),
-        "prepare p as select 1".to_owned(),
-        "begin".to_owned(),
-        "select 1; select 2".to_owned(),
-        "select 1; drop table event_log".to_owned(),
-        format!("select * from '{outside}'"),
-        format!("select * from \"{outside}\""),
-        format!("select * from 'file://{outside}'"),
-        format!("select * from read_csv('{outside}')"),
-        format!("explain copy (select 1) to '{target}'"),
-        format!("explain analyze copy (select 1) to '{target}'"),
-        "explain analyze insert into event_log select * from event_log".to_owned(),
-        "explain analyze create table t as select 1".to_owned(),
-        String::new(),
-    ];
+    let Attacks { writing, reaching } = attacks(outside, target);
+    // Here, one request is one statement.
+    let alone = ["begin", "select 1; select 2", ""].map(str::to_owned);
+    let statements = [writing, reaching, alone.to_vec()].concat();
     for statement in &statements {
         check_problem(&server.sql(statement), 400, "");
         check_problem(&server.get(&format!("/api/v1/sql?sql={}", quoted(statement))), 400, "");
