@@ -124,7 +124,6 @@ impl Options {
 pub struct Server {
     definitions: RwLock<Arc<Definitions>>,
     catalogue: Catalogue,
-    identities: Identities,
     clock: Clock,
     accounts: Option<Accounts>,
     tls: Option<Tls>,
@@ -161,11 +160,10 @@ impl Server {
         let telemetry = Telemetry::new().context("failed to start counting")?;
         let catalogue = Catalogue::load(&definitions)?;
         let identities = Identities::pseudonyms_of(&options.lake)?;
-        let sight = Sight::new(identities.clone(), catalogue.clone(), options.clock);
+        let sight = Sight::new(identities, catalogue.clone(), options.clock);
         Ok(Self {
             catalogue,
             definitions: RwLock::new(definitions),
-            identities,
             clock: options.clock,
             accounts,
             tls,
@@ -197,11 +195,6 @@ impl Server {
     /// The definition files. Models and metrics are those of the start, goals, checks and reports the newest.
     pub fn definitions(&self) -> Arc<Definitions> {
         Arc::clone(&self.definitions.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// What readers see of persons and parties.
-    pub fn identities(&self) -> &Identities {
-        &self.identities
     }
 
     /// The present local day.

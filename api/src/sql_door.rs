@@ -34,6 +34,7 @@ use crate::config::LimitsByRole;
 use crate::telemetry::{Stage, Telemetry};
 
 pub use mistake::Mistake;
+pub(crate) use postgres::{SERVER_VERSION, SERVER_VERSION_NUM};
 pub use sight::Sight;
 
 /// Batches that wait for a reader; a slow one holds no more.
@@ -333,18 +334,8 @@ impl Door {
 }
 
 impl Door {
-    /// Plans a query without running it: what it takes and what it gives.
+    /// Plans a query without running it: what it takes and what it gives. Parameters that have values are not told.
     pub async fn describe(
-        &self,
-        visitor: &Visitor,
-        view: Arc<View>,
-        sql: &str,
-    ) -> Result<Described, Refused> {
-        self.describe_with_values(visitor, view, Statement::new(sql)).await
-    }
-
-    /// Plans a query with values without running it. Parameters that have values are no longer told.
-    pub async fn describe_with_values(
         &self,
         visitor: &Visitor,
         view: Arc<View>,

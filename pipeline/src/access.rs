@@ -40,6 +40,13 @@ impl Access {
         Self { identities: Identities::Shown, orgs: None, rows: true }
     }
 
+    /// Whether numbers about these units may be asked. A scope without units is nobody's who is kept to some.
+    pub fn covers<'o>(&self, org_ids: impl IntoIterator<Item = &'o str>) -> bool {
+        let Some(orgs) = &self.orgs else { return true };
+        let mut org_ids = org_ids.into_iter().peekable();
+        org_ids.peek().is_some() && org_ids.all(|org_id| orgs.contains(org_id))
+    }
+
     /// A table as the reader sees it; `None` for one that is not theirs to see.
     ///
     /// A table or a text column that the dictionary does not describe is not shown to those who do not see

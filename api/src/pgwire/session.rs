@@ -408,7 +408,7 @@ impl Session {
         let view = self.transaction.view(self.server.view());
         let statement = statement(query, values);
         let door = self.server.door();
-        let described = door.describe_with_values(&self.visitor, view, statement).await;
+        let described = door.describe(&self.visitor, view, statement).await;
         described.map_err(|refused| Failure::of_refused(&refused, &query.sql, query.start))
     }
 

@@ -6,9 +6,7 @@ use std::time::Duration;
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::failure::{Failure, code};
-
-/// The version that drivers read: they decide by it which features to use.
-pub(super) const SERVER_VERSION: &str = "16.0";
+use crate::sql_door::{SERVER_VERSION, SERVER_VERSION_NUM};
 
 /// What a setting may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +75,7 @@ const KNOWN: [Known; 34] = [
     ("search_path", Kind::Text, "\"$user\", public", "Accepted; names are looked up in public."),
     ("server_encoding", Kind::Fixed, "UTF8", "Texts are UTF-8."),
     ("server_version", Kind::Fixed, SERVER_VERSION, "The version whose protocol is followed."),
-    ("server_version_num", Kind::Fixed, "160000", "The version as a number."),
+    ("server_version_num", Kind::Fixed, SERVER_VERSION_NUM, "The version as a number."),
     ("session_authorization", Kind::Fixed, "", "The account."),
     (
         "standard_conforming_strings",

@@ -40,6 +40,11 @@ use comments::Comments;
 
 type DataResult<T> = datafusion::common::Result<T>;
 
+/// The version of PostgreSQL whose wire and catalog are spoken; drivers decide by it which features to use.
+pub(crate) const SERVER_VERSION: &str = "16.0";
+/// The same as a number.
+pub(crate) const SERVER_VERSION_NUM: &str = "160000";
+
 const PG_CATALOG: &str = "pg_catalog";
 const INFORMATION_SCHEMA: &str = "information_schema";
 

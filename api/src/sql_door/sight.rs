@@ -117,10 +117,8 @@ impl Sight {
         view: &View,
         scopes: &[Scope],
     ) -> Result<(), Refused> {
-        let Some(orgs) = self.access(caller, view)?.orgs else { return Ok(()) };
-        let is_within =
-            |scope: &&Scope| scope.members.iter().all(|(org_id, _)| orgs.contains(org_id));
-        match scopes.iter().find(|scope| scope.members.is_empty() || !is_within(scope)) {
+        let access = self.access(caller, view)?;
+        match scopes.iter().find(|scope| !access.covers(scope.org_ids())) {
             None => Ok(()),
             Some(scope) => Err(Refused::Forbidden(format!(
                 "the scope `{}` is not within that of the account `{}`",

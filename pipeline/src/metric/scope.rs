@@ -48,6 +48,13 @@ pub struct Scope {
     pub members: Vec<(String, Period)>,
 }
 
+impl Scope {
+    /// The ids of its units.
+    pub fn org_ids(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(org_id, _)| org_id.as_str())
+    }
+}
+
 const KINDS: [(&str, &str, &str); 3] =
     [("towns", "town", "镇街"), ("departments", "department", "部门"), ("teams", "team", "支队")];
 

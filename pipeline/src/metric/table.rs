@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::access::Access;
 use crate::error::Error;
 use crate::memory::MemoryTable;
 use crate::metric::catalogue::{Catalogue, Metric};
@@ -45,14 +46,13 @@ pub(crate) struct Desk {
     pub(crate) catalogue: Catalogue,
     /// Today.
     pub(crate) today: NaiveDate,
-    /// The units of which numbers may be asked; `None` for all.
-    pub(crate) orgs: Option<Arc<BTreeSet<String>>>,
+    /// What the reader may ask.
+    pub(crate) access: Access,
 }
 
 impl Desk {
     fn may_ask(&self, scope: &Scope) -> bool {
-        let Some(orgs) = &self.orgs else { return true };
-        !scope.members.is_empty() && scope.members.iter().all(|(org_id, _)| orgs.contains(org_id))
+        self.access.covers(scope.org_ids())
     }
 
     fn scopes(&self) -> Vec<Scope> {

@@ -32,7 +32,6 @@ const SHIPPED: [&str; 3] = ["event_types", "calendar", "goal_changes"];
 #[derive(Debug, Clone)]
 pub struct Guarded {
     view: Arc<View>,
-    access: Access,
     catalog: Arc<Schemas>,
     desk: Arc<Desk>,
 }
@@ -49,7 +48,7 @@ impl Guarded {
             view: Arc::clone(view),
             catalogue: catalogue.clone(),
             today,
-            orgs: access.orgs.clone(),
+            access: access.clone(),
         });
         let mut tables: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
         for (name, table) in view.base_tables() {
@@ -77,7 +76,7 @@ impl Guarded {
             }
         }
         let catalog = Arc::new(Schemas::new(tables, &desk));
-        Ok(Self { view: Arc::clone(view), access: access.clone(), catalog, desk })
+        Ok(Self { view: Arc::clone(view), catalog, desk })
     }
 
     /// The state.
@@ -87,7 +86,7 @@ impl Guarded {
 
     /// What the reader may see.
     pub fn access(&self) -> &Access {
-        &self.access
+        &self.desk.access
     }
 
     /// A fresh session for one query, which may use so much memory, and spill so much to disk.

@@ -20,14 +20,12 @@ use datafusion_pg_catalog::pg_catalog::{
 use pipeline::query::CATALOG;
 
 use super::comments::Comments;
-
-/// The version of PostgreSQL whose wire and catalog are spoken.
-const VERSION: &str = "16.0";
+use super::{SERVER_VERSION, SERVER_VERSION_NUM};
 
 /// What `current_setting` tells; what a connection has set stays with the connection.
 const SETTINGS: [(&str, &str); 8] = [
-    ("server_version", VERSION),
-    ("server_version_num", "160000"),
+    ("server_version", SERVER_VERSION),
+    ("server_version_num", SERVER_VERSION_NUM),
     ("search_path", "metrics, models, events, reference"),
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
@@ -77,7 +75,10 @@ pub(super) fn register(
     }
     let fixed = |name: &'static str, text: &str| Told::new(name, Tells::Always(text.to_owned()));
     for function in [
-        fixed("version", &format!("PostgreSQL {VERSION} (lawpulse {})", env!("CARGO_PKG_VERSION"))),
+        fixed(
+            "version",
+            &format!("PostgreSQL {SERVER_VERSION} (lawpulse {})", env!("CARGO_PKG_VERSION")),
+        ),
         fixed("session_user", caller),
         fixed("current_schema", "models"),
         fixed("pg_get_userbyid", CATALOG),
