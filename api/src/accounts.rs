@@ -8,6 +8,7 @@ mod lockout;
 pub mod oidc;
 pub mod scram;
 pub mod secret;
+mod session;
 pub(crate) mod stamp;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use lockout::Lockout;
 use oidc::Oidc;
 use scram::ScramVerifier;
 use secret::{SECRET_BYTES_MAX, SecretHash, TOKEN_PREFIX};
+use session::{SESSION_PREFIX, Session};
 use stamp::Stamp;
 
 /// Hashes that are computed at once: each takes about 20 MB and a processor.
@@ -235,6 +237,22 @@ impl Accounts {
         self.caller_of(Shown::Password { name, password: &prepared }, peer).await
     }
 
+    /// A token that stands for an account's password for a working day, or until the password changes; `None` for an
+    /// account without a password.
+    pub fn session_token(&self, name: &str) -> Option<String> {
+        let (state, today) = (self.state(), self.today());
+        let account = state.book.account(name).filter(|account| account.is_valid_on(today))?;
+        session::issue(&self.0.key, name, account.password.as_ref()?, self.0.watch.now().1)
+    }
+
+    fn caller_of_session(&self, token: &str) -> Option<Caller> {
+        let session = Session::read(token)?;
+        let (state, today) = (self.state(), self.today());
+        let hash = state.book.account(&session.name)?.password.as_ref()?;
+        let holds = session.holds(&self.0.key, hash, self.0.watch.now().1);
+        state.caller(&session.name, today).filter(|_| holds)
+    }
+
     /// The caller who has a token: one of ours, or one of the identity provider.
     pub async fn caller_of_token(
         &self,
@@ -245,7 +263,10 @@ impl Accounts {
             let (id, secret) = secret::token_parts(token).ok_or(Denied::Wrong)?;
             return self.caller_of(Shown::Token { id, secret }, peer).await;
         }
-        // Without counting failures: a signature cannot be guessed, and is cheap to check.
+        // Without counting failures, here and below: a seal or a signature cannot be guessed, and is cheap to check.
+        if token.starts_with(SESSION_PREFIX) {
+            return self.caller_of_session(token).ok_or(Denied::Wrong);
+        }
         let oidc = self.0.oidc.as_ref().ok_or(Denied::Wrong)?;
         oidc.caller(token).map_err(|error| {
             let reason = format!("{error:#}");

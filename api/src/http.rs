@@ -2,6 +2,7 @@
 
 mod events;
 mod exposition;
+mod flight;
 mod follow;
 mod goals;
 mod login;
@@ -61,6 +62,7 @@ const TRANSPORT_SECURITY: &str = "max-age=31536000";
 pub fn routes(server: Arc<Server>) -> Router {
     let mut routes = known_callers()
         .layer(middleware::from_fn_with_state(Arc::clone(&server), login::recognise))
+        .merge(flight::routes(Arc::clone(&server)))
         .layer(middleware::from_fn(login::same_site))
         // Whether the process lives is asked by whatever starts it again, and tells nothing else.
         .route("/healthz", get(status::healthz))

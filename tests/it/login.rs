@@ -53,7 +53,7 @@ impl Guarded {
 
     /// Adds an account with a password, or without one.
     #[track_caller]
-    fn add(&self, name: &str, role: &str, password: &str) {
+    pub(crate) fn add(&self, name: &str, role: &str, password: &str) {
         let output = add(&self.path("accounts.toml"), name, role, password);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

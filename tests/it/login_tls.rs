@@ -8,7 +8,7 @@ use crate::harness::{Server, succeed, wait_for};
 use crate::login::Guarded;
 
 /// Makes a certificate for 127.0.0.1 that signs itself, and its key.
-fn certify(folder: &Path, name: &str) {
+pub(crate) fn certify(folder: &Path, name: &str) {
     let file = |kind: &str| folder.join(format!("{name}.{kind}")).to_str().unwrap().to_owned();
     succeed(Command::new("openssl").args([
         "req",

@@ -10,6 +10,7 @@
 )]
 
 mod attacks;
+mod flight;
 mod harness;
 mod http;
 mod kill;

@@ -9,7 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::GeneralPurposeConfig;
+use base64::engine::{DecodePaddingMode, GeneralPurpose};
 
 use crate::accounts::Denied;
 use crate::caller::{Caller, Deed, Role, Surface, Visitor};
@@ -17,13 +19,28 @@ use crate::http::follow;
 use crate::http::problem::Problem;
 use crate::server::Server;
 
-/// Finds out who sends the request, and puts the [`Visitor`] into its extensions. Without accounts it is everybody on
-/// this machine; with accounts, nobody comes further without a name.
+/// Lets requests pass of which it is known who sends them.
 pub(super) async fn recognise(
     State(server): State<Arc<Server>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    Ok(next.run(recognised(&server, request, Surface::Http).await?).await)
+}
+
+/// As clients write a name and a password: those of Flight leave the padding out.
+const BASIC: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Finds out who sends the request, and puts the [`Visitor`] into its extensions. Without accounts it is everybody on
+/// this machine; with accounts, nobody comes further without a name.
+pub(super) async fn recognised(
+    server: &Server,
+    mut request: Request,
+    surface: Surface,
+) -> Result<Request, Problem> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let caller = match server.accounts() {
         None => Caller::anonymous(),
@@ -40,8 +57,8 @@ pub(super) async fn recognise(
     };
     tracing::Span::current().record("caller", &caller.name);
     let request_id = follow::request_id().unwrap_or_default();
-    request.extensions_mut().insert(Visitor { caller, surface: Surface::Http, peer, request_id });
-    Ok(next.run(request).await)
+    request.extensions_mut().insert(Visitor { caller, surface, peer, request_id });
+    Ok(request)
 }
 
 /// Lets those pass who may do a deed.
@@ -147,7 +164,7 @@ impl Credentials {
         if !scheme.eq_ignore_ascii_case("basic") {
             return None;
         }
-        let text = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
+        let text = String::from_utf8(BASIC.decode(value).ok()?).ok()?;
         let (name, password) = text.split_once(':')?;
         Some(Self::Password { name: name.to_owned(), password: password.to_owned() })
     }

@@ -83,6 +83,14 @@ impl Problem {
         Self { hint: Some(Hint::WaitSeconds(seconds)), ..self }
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn into_detail(self) -> String {
+        self.detail
+    }
+
     /// A failure of ours: logged here, told without its inside.
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = format!("{error:#}"), "request failed");
