@@ -27,9 +27,12 @@ use book::{Book, is_valid_on};
 use lockout::Lockout;
 use oidc::Oidc;
 use scram::ScramVerifier;
-use secret::{SECRET_BYTES_MAX, SecretHash, TOKEN_PREFIX};
-use session::{SESSION_PREFIX, Session};
+use secret::{SECRET_BYTES_MAX, SecretHash};
+use session::Session;
 use stamp::Stamp;
+
+pub(crate) use secret::TOKEN_PREFIX;
+pub(crate) use session::SESSION_PREFIX;
 
 /// Hashes that are computed at once: each takes about 20 MB and a processor.
 const VERIFICATIONS_AT_ONCE: usize = 2;
@@ -278,6 +281,11 @@ impl Accounts {
     /// The caller of a name, for a door that has checked the password itself.
     pub fn caller(&self, name: &str) -> Option<Caller> {
         self.state().caller(name, self.today())
+    }
+
+    /// Whether there is an account of a name.
+    pub fn has(&self, name: &str) -> bool {
+        self.state().book.account(name).is_some()
     }
 
     /// What a PostgreSQL client proves a password against; `None` for an account that there is not, that is no longer

@@ -1,6 +1,7 @@
 //! The command line: parses arguments, runs one command, prints its result.
 
 mod account;
+mod audit;
 mod check;
 mod goals;
 mod metric;
@@ -85,6 +86,9 @@ enum Command {
     /// Say who may come in: add accounts, make tokens, take them away.
     #[command(subcommand)]
     Account(account::AccountCommand),
+    /// Look after the audit log that `serve` writes.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 #[derive(Debug, Args)]
@@ -407,6 +411,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Check(args) => check::run(args, definitions).await,
         Command::Simulate(args) => run_simulate(&args),
         Command::Account(command) => account::run(command),
+        Command::Audit(command) => audit::run(command).await,
     }
 }
 
@@ -625,8 +630,9 @@ fn looked_at_on(view: &pipeline::query::View, asked: Option<NaiveDate>) -> Naive
 async fn ask(lake: &Path, query: &str, definitions: Arc<Definitions>) -> anyhow::Result<Rows> {
     let reader = Reader::open(lake, Arc::clone(&definitions)).await?;
     let catalogue = Catalogue::load(&definitions)?;
-    let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine);
-    let door = Door::new(&LimitsByRole::default(), sight, Telemetry::new()?)?;
+    let audit_log = pipeline::audit::read_only(reader.view().root()).await?;
+    let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine, audit_log);
+    let door = Door::new(&LimitsByRole::default(), sight, Telemetry::new()?, Arc::default())?;
     Ok(door.run(&Visitor::owner(), reader.view(), query).await?)
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP interface: every route on this page, one file a noun below.
 
+mod audited;
 mod events;
 mod exposition;
 mod flight;
@@ -61,6 +62,7 @@ const TRANSPORT_SECURITY: &str = "max-age=31536000";
 /// Every route of the server.
 pub fn routes(server: Arc<Server>) -> Router {
     let mut routes = known_callers()
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), audited::audited))
         .layer(middleware::from_fn_with_state(Arc::clone(&server), login::recognise))
         .merge(flight::routes(Arc::clone(&server)))
         .layer(middleware::from_fn(login::same_site))

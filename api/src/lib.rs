@@ -1,6 +1,7 @@
 //! Everything that people and programs talk to: the command line, HTTP and the exposition.
 
 pub mod accounts;
+pub mod audit;
 pub mod caller;
 pub mod cli;
 pub mod clock;

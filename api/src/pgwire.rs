@@ -176,15 +176,28 @@ impl Hall {
         let place = self.sessions.try_acquire().map_err(|_| {
             Failure::fatal(code::TOO_MANY, format!("there are {SESSIONS_MAX} sessions already"))
         })?;
-        let caller = self.guard.admit(link, packet, peer).await?;
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let admitted = self.guard.admit(link, packet, peer).await;
+        let caller = admitted.inspect_err(|failure| {
+            if failure.code == code::WRONG_PASSWORD {
+                self.note_failure(packet, peer, &request_id);
+            }
+        })?;
         let settings = startup::settings(packet, &caller, self.server.view().zone())?;
-        let visitor = Visitor {
-            caller,
-            surface: Surface::Postgres,
-            peer: Some(peer.ip()),
-            request_id: uuid::Uuid::new_v4().to_string(),
-        };
+        let visitor =
+            Visitor { caller, surface: Surface::Postgres, peer: Some(peer.ip()), request_id };
+        self.server.audit().logged_in(&visitor).map_err(|_| {
+            Failure::fatal(code::INTERNAL, "the audit log cannot be written; try again later")
+        })?;
         Ok((Session::new(Arc::clone(&self.server), visitor, settings), place))
+    }
+
+    fn note_failure(&self, packet: &Packet, peer: SocketAddr, request_id: &str) {
+        let accounts = self.server.accounts();
+        let account = packet.get("user").filter(|user| accounts.is_some_and(|all| all.has(user)));
+        let audit = self.server.audit();
+        let account = account.map(str::to_owned);
+        audit.login_failed(Surface::Postgres, Some(peer.ip()), request_id, account);
     }
 
     /// Exchanges messages until one side ends it.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
+use pipeline::audit::AuditLog;
 use pipeline::definition::Definitions;
 use pipeline::goal::{self, Goals};
 use pipeline::lake::{Lake, WriteLock};
@@ -19,6 +20,7 @@ use pipeline::{land, refresh};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, oidc};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::LimitsByRole;
 use crate::exposition;
@@ -39,6 +41,13 @@ const RELOAD_STEPS: u32 = 5;
 
 /// How often accounts, keys and certificate are looked at for changes.
 const KEYS_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the audit log is brought to disk: what a power cut may cost.
+const AUDIT_SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// How often, and after how many rows, the audit log is moved from its journal to its table: a file each time.
+const AUDIT_MOVE_EVERY: Duration = Duration::from_secs(60 * 60);
+const AUDIT_WAITING_MAX: usize = 10_000;
 
 /// How long goals and checks rest at least between two computations, and how many times as long as one took.
 const WATCH_EVERY: Duration = Duration::from_secs(15);
@@ -127,6 +136,7 @@ pub struct Server {
     clock: Clock,
     accounts: Option<Accounts>,
     tls: Option<Tls>,
+    audit: Arc<Audit>,
     inbox: Inbox,
     door: Door,
     telemetry: Telemetry,
@@ -155,20 +165,23 @@ impl Server {
         options: &Options,
         accounts: Option<Accounts>,
         tls: Option<Tls>,
+        audit: Audit,
         view: Arc<View>,
     ) -> anyhow::Result<Self> {
         let telemetry = Telemetry::new().context("failed to start counting")?;
         let catalogue = Catalogue::load(&definitions)?;
         let identities = Identities::pseudonyms_of(&options.lake)?;
-        let sight = Sight::new(identities, catalogue.clone(), options.clock);
+        let sight = Sight::new(identities, catalogue.clone(), options.clock, audit.table());
+        let audit = Arc::new(audit);
         Ok(Self {
             catalogue,
             definitions: RwLock::new(definitions),
             clock: options.clock,
             accounts,
             tls,
+            audit: Arc::clone(&audit),
             inbox: Inbox::open(&options.lake).context("failed to open the inbox")?,
-            door: Door::new(&options.limits, sight, telemetry.clone())?,
+            door: Door::new(&options.limits, sight, telemetry.clone(), audit)?,
             telemetry,
             view: RwLock::new(view),
             measured: RwLock::default(),
@@ -184,7 +197,7 @@ impl Server {
         Lake::open_or_create(folder, None).await.unwrap();
         let reader = Reader::open(folder, Arc::clone(&definitions)).await.unwrap();
         let options = Options::of_lake(folder.to_owned());
-        Self::new(definitions, &options, None, None, reader.view()).unwrap()
+        Self::new(definitions, &options, None, None, Audit::default(), reader.view()).unwrap()
     }
 
     /// The newest state of the lake.
@@ -215,6 +228,11 @@ impl Server {
     /// Who may come in; `None` while that is everybody on this machine.
     pub fn accounts(&self) -> Option<&Accounts> {
         self.accounts.as_ref()
+    }
+
+    /// Where it is noted who does what.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// Whether callers come by TLS.
@@ -280,8 +298,10 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         accounts.map(|file| Accounts::open(file, options.oidc.clone(), lake.zone())).transpose()?;
     refresh::refresh(&mut lake, &lock, &definitions).await?;
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
-    let server =
-        Arc::new(Server::new(definitions, &options, accounts, tls.clone(), reader.view())?);
+    let log = AuditLog::open(&lake, &lock).await?;
+    let (audit, view) = (Audit::to(log.clone()), reader.view());
+    let server = Server::new(definitions, &options, accounts, tls.clone(), audit, view)?;
+    let server = Arc::new(server);
     let lander = Lander {
         server: Arc::clone(&server),
         lake,
@@ -296,6 +316,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let measuring = tokio::spawn(measure(Arc::clone(&server)));
     let watching = tokio::spawn(watch(Arc::clone(&server)));
     let keeping = tokio::spawn(keep_keys(Arc::clone(&server)));
+    let auditing = tokio::spawn(keep_audit_log(log.clone()));
     let addresses = (listener.local_addr(), postgres.local_addr());
     let (Ok(http_address), Ok(postgres_address)) = addresses else {
         anyhow::bail!("failed to read the addresses");
@@ -316,10 +337,10 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     .await
     .context("the HTTP server failed")?;
     sessions.await.context("the PostgreSQL wire failed")??;
-    for task in [landing, measuring, watching, keeping] {
+    for task in [landing, measuring, watching, keeping, auditing] {
         task.abort();
     }
-    Ok(())
+    log.move_to_table().await.context("the audit log stays in its journal")
 }
 
 fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::io::Result<()> {
@@ -537,6 +558,32 @@ async fn keep_keys(server: Arc<Server>) {
         });
         if let Err(error) = looked.await {
             tracing::error!(%error, "accounts and certificate could not be looked at");
+        }
+    }
+}
+
+/// Brings the audit log to disk as it grows, and moves it to its table before the journal grows long.
+async fn keep_audit_log(log: AuditLog) {
+    let mut moved = Instant::now();
+    loop {
+        tokio::time::sleep(AUDIT_SYNC_EVERY).await;
+        let journal = log.clone();
+        match tokio::task::spawn_blocking(move || journal.sync()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the audit log cannot be brought to disk"),
+            Err(error) => tracing::error!(%error, "the audit log cannot be brought to disk"),
+        }
+        if moved.elapsed() < AUDIT_MOVE_EVERY && log.waiting() < AUDIT_WAITING_MAX {
+            continue;
+        }
+        moved = Instant::now();
+        match log.move_to_table().await {
+            // Whoever keeps the server's log elsewhere can show later that no row was cut off.
+            Ok(()) => {
+                let head = log.head();
+                tracing::info!(sequence = head.sequence, hash = head.hash, "the audit log so far");
+            }
+            Err(error) => tracing::error!(%error, "the audit log stays in its journal"),
         }
     }
 }

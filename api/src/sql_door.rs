@@ -12,6 +12,7 @@ mod postgres;
 mod sight;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -24,12 +25,14 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
+use pipeline::audit::{AUDIT_LOG, Open};
 use pipeline::query::{Guarded, View};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::audit::{self, Audit, Deed};
 use crate::caller::{Role, Visitor};
 use crate::config::LimitsByRole;
 use crate::telemetry::{Stage, Telemetry};
@@ -267,6 +270,7 @@ impl Lane {
 pub struct Door {
     sight: Arc<Sight>,
     telemetry: Telemetry,
+    audit: Arc<Audit>,
     /// In the order of [`Role::ALL`].
     lanes: [Lane; Role::ALL.len()],
     /// Threads of their own, so that heavy queries keep nobody else from answering.
@@ -275,7 +279,12 @@ pub struct Door {
 
 impl Door {
     /// Opens a door with as many threads as there are processors.
-    pub fn new(limits: &LimitsByRole, sight: Sight, telemetry: Telemetry) -> anyhow::Result<Self> {
+    pub fn new(
+        limits: &LimitsByRole,
+        sight: Sight,
+        telemetry: Telemetry,
+        audit: Arc<Audit>,
+    ) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("sql")
@@ -286,6 +295,7 @@ impl Door {
         Ok(Self {
             sight: Arc::new(sight),
             telemetry,
+            audit,
             lanes: Role::ALL
                 .map(|role| limits.own(role).map_or_else(|| general.clone(), Lane::new)),
             runtime: Some(runtime),
@@ -319,7 +329,7 @@ impl Door {
         let lane = self.lane(visitor.caller.role);
         let mut limits = lane.limits;
         limits.wall_time = statement.wall_time.unwrap_or(limits.wall_time).min(limits.wall_time);
-        let mut counted = Counted::new(&self.telemetry);
+        let mut counted = self.count(visitor, &statement)?;
         let place = lane.place(&statement.sql).map_err(|refused| counted.refused(refused))?;
         let Some(runtime) = &self.runtime else { return Err(counted.refused(stopping())) };
         let (announce, announced) = oneshot::channel();
@@ -328,8 +338,8 @@ impl Door {
         let deadline = Instant::now() + limits.wall_time;
         let (visitor, sight) = (visitor.clone(), Arc::clone(&self.sight));
         let query = runtime.spawn(async move {
-            let telemetry = counted.telemetry.clone();
-            let job = Job { visitor, sight, view, limits, telemetry, sending: rows.clone() };
+            let (telemetry, sent) = (counted.telemetry.clone(), Arc::clone(&counted.sent));
+            let job = Job { visitor, sight, view, limits, telemetry, sent, sending: rows.clone() };
             let running = job.serve(&statement, &turns, announce);
             let ended = match tokio::time::timeout_at(deadline, running).await {
                 Ok(ended) => ended,
@@ -359,6 +369,20 @@ impl Door {
 }
 
 impl Door {
+    /// Begins to count a query, and notes it in the audit log.
+    fn count(&self, visitor: &Visitor, statement: &Statement) -> Result<Counted, Refused> {
+        let mut counted = Counted::new(&self.telemetry);
+        let values = audit::values(&statement.parameters);
+        match self.audit.begin(visitor, Deed::Query, &statement.sql, values) {
+            Ok(begun) => counted.begun = begun,
+            Err(_) => {
+                let unwritten = "the audit log cannot be written; the server's log says why";
+                return Err(counted.refused(Refused::Failed(unwritten.to_owned())));
+            }
+        }
+        Ok(counted)
+    }
+
     /// Plans a query without running it: what it takes and what it gives. Parameters that have values are not told.
     pub async fn describe(
         &self,
@@ -429,18 +453,30 @@ impl Drop for Door {
 
 type Announce = oneshot::Sender<(SchemaRef, bool)>;
 
-/// Counts a query when it has ended, however that was; abandoned, unless something else is known.
+/// Counts a query, and notes it in the audit log, when it has ended, however that was; abandoned, unless something else is known.
 #[derive(Debug)]
 struct Counted {
     telemetry: Telemetry,
     started: Instant,
     outcome: &'static str,
+    /// Rows that have been sent.
+    sent: Arc<AtomicU64>,
+    /// What the caller was told instead of rows.
+    told: Option<String>,
+    begun: Option<Open>,
 }
 
 impl Counted {
     fn new(telemetry: &Telemetry) -> Self {
         let outcome = Taken::InPart.name();
-        Self { telemetry: telemetry.clone(), started: Instant::now(), outcome }
+        Self {
+            telemetry: telemetry.clone(),
+            started: Instant::now(),
+            outcome,
+            sent: Arc::default(),
+            told: None,
+            begun: None,
+        }
     }
 
     fn taken(&mut self, taken: Taken) {
@@ -449,6 +485,7 @@ impl Counted {
 
     fn refused(&mut self, refused: Refused) -> Refused {
         self.outcome = refused.outcome();
+        self.told = Some(audit::detail(&refused.to_string()));
         refused
     }
 }
@@ -456,6 +493,9 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.telemetry.count_query(self.outcome, self.started.elapsed());
+        if let Some(begun) = self.begun.take() {
+            begun.end(self.outcome, Some(self.sent.load(Ordering::Relaxed)), self.told.take());
+        }
     }
 }
 
@@ -483,6 +523,7 @@ struct Job {
     view: Arc<View>,
     limits: Limits,
     telemetry: Telemetry,
+    sent: Arc<AtomicU64>,
     sending: mpsc::Sender<Result<RecordBatch, Refused>>,
 }
 
@@ -530,6 +571,7 @@ impl Job {
                 return Err(Refused::TooManyBytes(self.limits.result_bytes));
             }
             self.telemetry.count_rows(batch.num_rows());
+            self.sent.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             if self.sending.send(Ok(batch)).await.is_err() {
                 return Ok(Taken::InPart);
             }
@@ -563,6 +605,13 @@ fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>,
 fn is_stable(plan: &LogicalPlan) -> bool {
     let mut is_stable = !matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let visited = plan.apply_with_subqueries(|node| {
+        // The audit log is newer than any state of the lake.
+        if let LogicalPlan::TableScan(scan) = node
+            && scan.table_name.table() == AUDIT_LOG
+        {
+            is_stable = false;
+            return Ok(TreeNodeRecursion::Stop);
+        }
         node.apply_expressions(|expression| {
             expression.apply(|part| {
                 if let Expr::ScalarFunction(call) = part
@@ -609,8 +658,9 @@ mod tests {
         Lake::open_or_create(folder.path(), None).await.unwrap();
         let reader = Reader::open(folder.path(), Arc::clone(&definitions)).await.unwrap();
         let catalogue = Catalogue::load(&definitions).unwrap();
-        let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine);
-        let door = Door::new(&LimitsByRole::all(limits), sight, Telemetry::new().unwrap()).unwrap();
+        let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine, None);
+        let (limits, telemetry) = (LimitsByRole::all(limits), Telemetry::new().unwrap());
+        let door = Door::new(&limits, sight, telemetry, Arc::default()).unwrap();
         (door, reader.view(), folder)
     }
 

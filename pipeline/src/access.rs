@@ -32,12 +32,14 @@ pub struct Access {
     pub orgs: Option<Arc<BTreeSet<String>>>,
     /// Whether rows are seen at all, and not only metrics and what everybody shares.
     pub rows: bool,
+    /// Whether the audit log is seen.
+    pub audit: bool,
 }
 
 impl Access {
     /// Everything, for whoever runs the lake.
     pub fn whole() -> Self {
-        Self { identities: Identities::Shown, orgs: None, rows: true }
+        Self { identities: Identities::Shown, orgs: None, rows: true, audit: true }
     }
 
     /// Whether numbers about these units may be asked. A scope without units is nobody's who is kept to some.

@@ -7,6 +7,7 @@ pub mod error;
 pub mod zone;
 
 pub mod access;
+pub mod audit;
 pub mod bitmap;
 pub mod calendar;
 pub mod definition;

@@ -10,6 +10,7 @@
 )]
 
 mod attacks;
+mod audit;
 mod flight;
 mod harness;
 mod http;

@@ -21,7 +21,7 @@ const PASSWORD_CHARS_MIN: usize = 12;
 pub(super) const SECRET_BYTES_MAX: usize = 1024;
 
 /// What tells a token of ours from a JWT.
-pub(super) const TOKEN_PREFIX: &str = "lp_";
+pub(crate) const TOKEN_PREFIX: &str = "lp_";
 
 const TOKEN_ID_BYTES: usize = 4;
 const TOKEN_SECRET_BYTES: usize = 32;

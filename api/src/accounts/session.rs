@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::secret::SecretHash;
 
 /// What every token of a session begins with.
-pub(super) const SESSION_PREFIX: &str = "lps_";
+pub(crate) const SESSION_PREFIX: &str = "lps_";
 
 /// How long a session lasts: a working day. Defined here.
 const LASTS: Duration = Duration::from_secs(12 * 60 * 60);

@@ -42,6 +42,7 @@ pub(super) async fn recognised(
     surface: Surface,
 ) -> Result<Request, Problem> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let request_id = follow::request_id().unwrap_or_default();
     let caller = match server.accounts() {
         None => Caller::anonymous(),
         Some(accounts) => {
@@ -52,11 +53,14 @@ pub(super) async fn recognised(
                 }
                 Credentials::Token(token) => accounts.caller_of_token(token, peer).await,
             };
+            if found == Err(Denied::Wrong) {
+                let account = shown.name().filter(|name| accounts.has(name)).map(str::to_owned);
+                server.audit().login_failed(surface, peer, &request_id, account);
+            }
             found?
         }
     };
     tracing::Span::current().record("caller", &caller.name);
-    let request_id = follow::request_id().unwrap_or_default();
     request.extensions_mut().insert(Visitor { caller, surface, peer, request_id });
     Ok(request)
 }
@@ -153,6 +157,14 @@ impl Credentials {
                 "Authorization is `Basic` with a name and a password, or `Bearer` with a token",
             )
         })
+    }
+
+    /// The account's name, where it is shown.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Password { name, .. } => Some(name),
+            Self::Token(_) => None,
+        }
     }
 
     fn read(given: &HeaderValue) -> Option<Self> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
+use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::DataFrame;
@@ -28,6 +29,7 @@ pub struct Sight {
     identities: Identities,
     catalogue: Catalogue,
     clock: Clock,
+    audit_log: Option<Arc<dyn TableProvider>>,
     remembered: Mutex<Vec<Remembered>>,
 }
 
@@ -85,9 +87,15 @@ impl Seen {
 }
 
 impl Sight {
-    /// `identities` is what is shown to those who may not see who persons and parties are.
-    pub fn new(identities: Identities, catalogue: Catalogue, clock: Clock) -> Self {
-        Self { identities, catalogue, clock, remembered: Mutex::default() }
+    /// `identities` is what is shown to those who may not see who persons and parties are, `audit_log` to those who may
+    /// read the audit log.
+    pub fn new(
+        identities: Identities,
+        catalogue: Catalogue,
+        clock: Clock,
+        audit_log: Option<Arc<dyn TableProvider>>,
+    ) -> Self {
+        Self { identities, catalogue, clock, audit_log, remembered: Mutex::default() }
     }
 
     /// What a caller may see. Fails when the account's scope is none of the lake's.
@@ -107,7 +115,13 @@ impl Sight {
         } else {
             self.identities.clone()
         };
-        Ok(Access { identities, orgs: orgs.transpose()?, rows: caller.may(Deed::ReadRows) })
+        Ok(Access {
+            identities,
+            orgs: orgs.transpose()?,
+            rows: caller.may(Deed::ReadRows),
+            // It tells of the whole lake.
+            audit: caller.may(Deed::ReadAudit) && caller.scope.is_none(),
+        })
     }
 
     /// Whether numbers of scopes may be asked by a caller who is kept to one.
@@ -146,7 +160,8 @@ impl Sight {
         if let Some(known) = known {
             return Ok(known.seen);
         }
-        let guarded = Guarded::new(view, &access, &self.catalogue, today)
+        let audit_log = self.audit_log.as_ref();
+        let guarded = Guarded::new(view, &access, &self.catalogue, today, audit_log)
             .await
             .map_err(|error| Refused::Failed(error.to_string()))?;
         let seen = Arc::new(Seen { guarded, postgres: OnceCell::new() });

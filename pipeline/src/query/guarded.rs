@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 
 use super::{REJECTS, View, events_sql, new_context, user_runtime};
 use crate::access::Access;
+use crate::audit::AUDIT_LOG;
 use crate::error::{Error, Result};
 use crate::metric::{Catalogue, Desk, MetricFunction, MetricTable};
 use crate::reference;
@@ -20,8 +21,11 @@ const UNQUALIFIED: &str = "public";
 /// The catalog's name.
 pub const CATALOG: &str = "lawpulse";
 
-/// The schemas, in the order in which people look at them.
-pub const SCHEMAS: [&str; 4] = ["metrics", "models", "events", "reference"];
+/// The schemas that every reader finds.
+const SCHEMAS: [&str; 4] = ["metrics", "models", "events", "reference"];
+
+/// The schema of the audit log, for those who may see it.
+const AUDIT: &str = "audit";
 
 /// What the log holds.
 const EVENT_TABLES: [&str; 3] = ["event_log", "events", "rejects"];
@@ -37,12 +41,14 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Guards every table of a state, and plans the views anew on what is left.
+    /// Guards every table of a state, and plans the views anew on what is left. `audit_log` is the audit log, which is
+    /// newer than any state.
     pub async fn new(
         view: &Arc<View>,
         access: &Access,
         catalogue: &Catalogue,
         today: NaiveDate,
+        audit_log: Option<&Arc<dyn TableProvider>>,
     ) -> Result<Self> {
         let desk = Arc::new(Desk {
             view: Arc::clone(view),
@@ -51,11 +57,13 @@ impl Guarded {
             access: access.clone(),
         });
         let mut tables: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
-        for (name, table) in view.base_tables() {
+        let audit_log = audit_log.filter(|_| access.audit).map(|log| (AUDIT_LOG, log));
+        let base = view.base_tables().iter().map(|(name, table)| (name.as_str(), table));
+        for (name, table) in base.chain(audit_log) {
             let guarded = access
                 .guard(name, table, view.dictionary())
                 .map_err(Error::query(format!("guarding `{name}`")))?;
-            tables.extend(guarded.map(|table| (name.clone(), table)));
+            tables.extend(guarded.map(|table| (name.to_owned(), table)));
         }
         let context = new_context(&view.runtime, view.zone, &view.calendar);
         for (name, table) in &tables {
@@ -100,6 +108,11 @@ impl Guarded {
         context.register_catalog(CATALOG, Arc::clone(&self.catalog) as Arc<dyn CatalogProvider>);
         context.register_udtf("metric", Arc::new(MetricFunction::new(&self.desk)));
         context
+    }
+
+    /// The schemas, in the order in which people look at them.
+    pub fn schemas(&self) -> Vec<&str> {
+        self.catalog.names().collect()
     }
 
     /// The tables and views by schema.
@@ -182,9 +195,17 @@ impl Schemas {
     }
 }
 
+impl Schemas {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        SCHEMAS.into_iter().chain([AUDIT]).filter(|schema| self.tables.contains_key(*schema))
+    }
+}
+
 fn schema_of(table: &str) -> &'static str {
     let is_register = reference::TABLES.iter().any(|definition| definition.name() == table);
-    if EVENT_TABLES.contains(&table) {
+    if table == AUDIT_LOG {
+        AUDIT
+    } else if EVENT_TABLES.contains(&table) {
         "events"
     } else if is_register || SHIPPED.contains(&table) {
         "reference"
@@ -195,7 +216,7 @@ fn schema_of(table: &str) -> &'static str {
 
 impl CatalogProvider for Schemas {
     fn schema_names(&self) -> Vec<String> {
-        SCHEMAS.iter().map(|schema| (*schema).to_owned()).collect()
+        self.names().map(str::to_owned).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {

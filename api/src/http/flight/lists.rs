@@ -12,7 +12,7 @@ use arrow_flight::sql::{
     SqlSupportedCaseSensitivity, SqlSupportedTransaction, XdbcDataType,
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use pipeline::query::{CATALOG, SCHEMAS};
+use pipeline::query::CATALOG;
 use tonic::Status;
 
 use super::{FlightStream, plain, prepared, status};
@@ -38,10 +38,8 @@ pub(super) fn catalogs(query: CommandGetCatalogs) -> List {
 
 pub(super) fn schemas(query: CommandGetDbSchemas, tables: &[Table]) -> List {
     let mut list = query.into_builder();
-    for schema in SCHEMAS {
-        if tables.iter().any(|table| table.schema == schema) {
-            list.append(CATALOG, schema);
-        }
+    for of_schema in tables.chunk_by(|a, b| a.schema == b.schema) {
+        list.append(CATALOG, &of_schema[0].schema);
     }
     list.build().map_err(status::failed)
 }

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::logical_expr::TableType;
-use pipeline::query::{CATALOG, Guarded, SCHEMAS};
+use pipeline::query::{CATALOG, Guarded};
 
 type DataResult<T> = datafusion::common::Result<T>;
 
@@ -73,7 +73,7 @@ pub(super) fn schema(guarded: &Guarded) -> DataResult<Information> {
         .iter()
         .flat_map(|(schema, tables)| tables.iter().map(move |(name, table)| (schema, name, table)))
         .collect();
-    tables.insert("schemata".to_owned(), schemata()?);
+    tables.insert("schemata".to_owned(), schemata(guarded)?);
     tables.insert("tables".to_owned(), listed_tables(&listed)?);
     tables.insert("views".to_owned(), views(&listed)?);
     tables.insert("columns".to_owned(), columns(&listed)?);
@@ -105,8 +105,9 @@ fn nothing(data_type: &DataType, rows: usize) -> ArrayRef {
     new_null_array(data_type, rows)
 }
 
-fn schemata() -> DataResult<Arc<dyn TableProvider>> {
-    let names = || SCHEMAS.into_iter().chain(["information_schema", "pg_catalog"]);
+fn schemata(guarded: &Guarded) -> DataResult<Arc<dyn TableProvider>> {
+    let own = guarded.schemas();
+    let names = || own.iter().copied().chain(["information_schema", "pg_catalog"]);
     let rows = names().count();
     table_of(vec![
         ("catalog_name", same(CATALOG, rows)),
