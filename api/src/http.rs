@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
@@ -33,6 +33,12 @@ use problem::Problem;
 
 /// The largest body that a push may have, in bytes, as sent and unpacked.
 const BODY_BYTES_MAX: usize = 256 << 20;
+
+/// The route of the door to SQL.
+const SQL: &str = "/api/v1/sql";
+
+/// The largest body that a query may have, in bytes: the longest statement, and values besides.
+const QUERY_BYTES_MAX: usize = 4 << 20;
 
 /// How long a body may pause. One that comes slowly but steadily is taken.
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -69,6 +75,7 @@ pub fn routes(server: Arc<Server>) -> Router {
         // Whether the process lives is asked by whatever starts it again, and tells nothing else.
         .route("/healthz", get(status::healthz))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(middleware::from_fn(announced))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
         .layer(CompressionLayer::new())
@@ -93,7 +100,7 @@ fn known_callers() -> Router<Arc<Server>> {
         .route("/api/v1/metrics", get(metrics::catalogue))
         .route("/api/v1/metrics/{id}", get(metrics::metric))
         // The door to SQL decides which tables a caller may read.
-        .route("/api/v1/sql", get(sql::get).post(sql::post));
+        .route(SQL, get(sql::get).post(sql::post).layer(DefaultBodyLimit::max(QUERY_BYTES_MAX)));
     let about_all = Router::new()
         .route("/metrics", get(exposition::metrics))
         .route("/api/v1/goals", get(goals::goals))
@@ -114,6 +121,22 @@ fn known_callers() -> Router<Arc<Server>> {
         // For every caller: whoever delivers logs wants to know it too.
         .route("/readyz", get(status::readyz))
         .fallback(|| async { Problem::not_found("there is no such page; see /api/v1/metrics") })
+}
+
+/// Refuses a body by the length that it announces; one that announces none is cut off where it is read.
+async fn announced(
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let is_query = route.is_some_and(|route| route.as_str() == SQL);
+    let bytes_max = if is_query { QUERY_BYTES_MAX } else { BODY_BYTES_MAX };
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > bytes_max as u64) {
+        return Err(Problem::too_large(format!("a body has at most {} MB here", bytes_max >> 20)));
+    }
+    Ok(next.run(request).await)
 }
 
 fn needing(deed: Deed, routes: Router<Arc<Server>>) -> Router<Arc<Server>> {

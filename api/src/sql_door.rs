@@ -10,6 +10,7 @@ mod mistake;
 mod numbered;
 mod postgres;
 mod sight;
+mod size;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +45,10 @@ pub use sight::Sight;
 
 /// Batches that wait for a reader; a slow one holds no more.
 const BATCHES_AHEAD: usize = 2;
+
+/// The stack of a thread that plans and runs queries: expressions may be deep, and whoever overflows it ends the process.
+/// Only what is used of it takes memory.
+const STACK_BYTES: usize = 256 << 20;
 
 /// What queries may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -288,6 +293,7 @@ impl Door {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("sql")
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .context("failed to start the threads for SQL")?;

@@ -1,5 +1,6 @@
 //! SQL sessions over one state of a lake.
 
+mod bounds;
 mod guarded;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

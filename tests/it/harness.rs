@@ -318,7 +318,7 @@ impl Drop for Process {
 /// `lawpulse serve` on a port of its own; killed when dropped, without a chance to tidy up.
 #[derive(Debug)]
 pub(crate) struct Server {
-    _process: Process,
+    process: Process,
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
     /// `postgres://127.0.0.1:PORT/lawpulse`.
@@ -358,13 +358,18 @@ impl Server {
         let url = url.trim_end_matches('/').to_owned();
         // Someone has to read on, or the server would wait for room in the pipe.
         thread::spawn(move || lines.for_each(drop));
-        Self { _process: process, url, postgres }
+        Self { process, url, postgres }
     }
 
     /// Serves a lake as if it were the morning after the simulated years.
     #[track_caller]
     pub(crate) fn start_as_of(lake: &Path) -> Self {
         Self::start(lake, &["--as-of", AS_OF])
+    }
+
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
     }
 
     /// `127.0.0.1:PORT`.

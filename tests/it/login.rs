@@ -54,7 +54,13 @@ impl Guarded {
     /// Adds an account with a password, or without one.
     #[track_caller]
     pub(crate) fn add(&self, name: &str, role: &str, password: &str) {
-        let output = add(&self.path("accounts.toml"), name, role, password);
+        self.add_with(name, &["--role", role], password);
+    }
+
+    /// Adds an account with these options.
+    #[track_caller]
+    pub(crate) fn add_with(&self, name: &str, options: &[&str], password: &str) {
+        let output = add(&self.path("accounts.toml"), name, options, password);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -97,23 +103,15 @@ impl Guarded {
     }
 }
 
-fn add(accounts: &Path, name: &str, role: &str, password: &str) -> Output {
-    let accounts = accounts.to_str().unwrap();
-    let mut child = command([
-        "account",
-        "add",
-        name,
-        "--role",
-        role,
-        "--password-stdin",
-        "--accounts",
-        accounts,
-    ])
-    .stdin(Stdio::piped())
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
+fn add(accounts: &Path, name: &str, options: &[&str], password: &str) -> Output {
+    let fixed = ["account", "add", name, "--password-stdin", "--accounts"];
+    let arguments = [&fixed, [accounts.to_str().unwrap()].as_slice(), options].concat();
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // It may have refused the rest already.
     let _ = writeln!(child.stdin.take().unwrap(), "{password}");
     child.wait_with_output().unwrap()
@@ -440,7 +438,7 @@ fn an_account_that_cannot_be_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let accounts = folder.path().join("accounts.toml");
     let check = |name: &str, password: &str, expected: &str| {
-        let output = add(&accounts, name, "viewer", password);
+        let output = add(&accounts, name, &["--role", "viewer"], password);
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(told.contains(expected), "{told}");
@@ -449,6 +447,6 @@ fn an_account_that_cannot_be_is_refused_with_the_remedy() {
     check("l:i", PASSWORD, "cannot be a name");
     check("owner", PASSWORD, "meaning of its own");
     assert!(!accounts.exists());
-    assert!(add(&accounts, "li", "viewer", PASSWORD).status.success());
+    assert!(add(&accounts, "li", &["--role", "viewer"], PASSWORD).status.success());
     check("li", PASSWORD, "there already");
 }

@@ -1,12 +1,8 @@
 //! The PostgreSQL wire as its clients meet it: psql, psycopg, JDBC and node-postgres.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::attacks::{Attacks, attacks};
-use crate::harness::{
-    self, Fresh, Server, files_below, fresh, node, patrol, python, succeed, wait_for,
-};
+use crate::harness::{self, Fresh, Server, fresh, node, python, succeed, wait_for};
 
 /// psql on a server, without the user's own settings.
 fn psql(server: &Server) -> Command {
@@ -104,50 +100,6 @@ fn postgres_psql_shows_where_a_mistake_is() {
         let told = refused(&server, sql);
         assert!(told.contains(&format!("ERROR:  {code}:")), "{sql}: {told}");
     }
-}
-
-#[test]
-fn postgres_takes_only_queries_and_a_refused_statement_changes_nothing() {
-    let Fresh { server, lake, folder } = fresh();
-    server.push(&[], patrol("one").as_bytes());
-    let count = "select count(*) from event_log";
-    wait_for("the patrol has landed", || (ask(&server, count) == "1").then_some(()));
-    wait_for("the inbox has landed", || files_below(&lake.join("inbox")).is_empty().then_some(()));
-    let outside = folder.path().join("outside.csv");
-    let outside = outside.to_str().unwrap();
-    harness::write_lines(Path::new(outside), ["secret", "1"]);
-    let target = folder.path().join("written.csv");
-    let target = target.to_str().unwrap();
-    let before = files_below(folder.path());
-    let Attacks { writing, reaching } = attacks(outside, target);
-    for sql in &writing {
-        let told = refused(&server, sql);
-        assert!(
-            told.contains("ERROR:  25006:") || told.contains("ERROR:  42601:"),
-            "{sql}: {told}"
-        );
-    }
-    for sql in &reaching {
-        refused(&server, sql);
-    }
-    let script = format!(
-        "
-with psycopg.connect(url, autocommit=True) as connection:
-    for sql in {:?}:
-        try:
-            connection.execute(sql, prepare=True, binary=True)
-            print('passed:', sql)
-        except psycopg.Error:
-            pass
-",
-        [writing, reaching].concat()
-    );
-    // Extended, several statements in one are refused as a whole.
-    assert_eq!(psycopg(&server, &script), "");
-    assert_eq!(files_below(folder.path()), before);
-    assert_eq!(ask(&server, count), "1");
-    let tables = "select count(*) from information_schema.tables where table_name in ('t', 'v')";
-    assert_eq!(ask(&server, tables), "0");
 }
 
 #[test]

@@ -6,13 +6,13 @@ use crate::harness::{Server, check_problem, get, post, wait_for};
 use crate::login::Guarded;
 
 /// A server with a patrol in each of two towns, and the credentials of an analyst who is kept to the first.
-struct Towns {
-    guarded: Guarded,
-    server: Server,
+pub(crate) struct Towns {
+    pub(crate) guarded: Guarded,
+    pub(crate) server: Server,
     of_town: String,
 }
 
-fn towns() -> Towns {
+pub(crate) fn towns() -> Towns {
     let guarded = Guarded::new();
     guarded.account(&["add", "town", "--role", "analyst", "--scope", "town-1", "--password-stdin"]);
     let token = guarded.account(&["token", "town"]);

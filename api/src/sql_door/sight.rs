@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use crate::caller::{Caller, Deed};
 use crate::clock::Clock;
 use crate::sql_door::postgres::{self, Postgres};
-use crate::sql_door::{Limits, Parameters, Refused, Statement};
+use crate::sql_door::{Limits, Parameters, Refused, Statement, size};
 
 /// Sorts of callers and states that are remembered; a unit's account is a sort of its own.
 const REMEMBERED_MAX: usize = 64;
@@ -73,7 +73,12 @@ impl Seen {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let frame = session.sql_with_options(&sql, read_only).await?;
+        let state = session.state();
+        let parsed = state.sql_to_statement(&sql, &state.config_options().sql_parser.dialect)?;
+        size::check(&parsed)?;
+        let plan = state.statement_to_plan(parsed).await?;
+        read_only.verify_plan(&plan)?;
+        let frame = session.execute_logical_plan(plan).await?;
         match &statement.parameters {
             Parameters::None => Ok(frame),
             Parameters::ByPosition(values) => frame.with_param_values(values.clone()),

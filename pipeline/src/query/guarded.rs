@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
 
+use super::bounds::Bounds;
 use super::{REJECTS, View, events_sql, new_context, user_runtime};
 use crate::access::Access;
 use crate::audit::AUDIT_LOG;
@@ -106,6 +108,8 @@ impl Guarded {
     fn session_in(&self, runtime: &Arc<RuntimeEnv>) -> SessionContext {
         let context = new_context(runtime, self.view.zone, &self.view.calendar);
         context.register_catalog(CATALOG, Arc::clone(&self.catalog) as Arc<dyn CatalogProvider>);
+        // A session's first rewrite cannot be refused.
+        let _ = context.state_ref().write().register_function_rewrite(Arc::new(Bounds));
         context.register_udtf("metric", Arc::new(MetricFunction::new(&self.desk)));
         context
     }
