@@ -1,6 +1,6 @@
 """Times landing and the metric queries of lawpulse, and DuckDB doing the same.
 
-usage: bench.py LAWPULSE FOLDER EVENTS
+usage: metrics.py LAWPULSE FOLDER EVENTS
 
 FOLDER/log holds what `lawpulse simulate --profile scale` wrote.
 """
@@ -19,6 +19,8 @@ import time
 import urllib.parse
 import urllib.request
 
+# Whoever ends the bench ends its server too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 lawpulse, work, events = sys.argv[1], sys.argv[2], int(sys.argv[3])
 lake = f"{work}/lake"
 logs = glob.glob(f"{work}/log/events-*")
