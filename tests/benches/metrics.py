@@ -202,6 +202,8 @@ def bench_queries():
         [lawpulse, "serve", "--lake", lake, "--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0", "--as-of", "2026-01-01T00:30:00Z"],
         stdout=subprocess.PIPE,
         text=True,
+        # It logs each request.
+        env={**os.environ, "LAWPULSE_LOG": "warn"},
     )
     try:
         base = server.stdout.readline().split()[-1].rstrip("/")

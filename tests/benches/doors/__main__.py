@@ -25,6 +25,17 @@ CLIENTS = (1, 16, 64)
 ANALYST, AUDITOR = ("analyst", PASSWORD), ("auditor", PASSWORD)
 # Times that each dashboard is asked alone, for each of its variants.
 ALONE = 4
+WHAT_IS_COMPARED = """\
+# The same SQL about `events`, on the same Parquet files, in the same form (JSON; text on the wire).
+# lawpulse does more for it: its `events` are the newest revisions of what was accepted; an analyst's officers and
+#   parties are pseudonyms, made row by row (an auditor's are not); each query has a caller and limits, is counted and
+#   logged; days come over the wire as days, not as numbers; and it sees what lands, ROAPI the files of its start.
+# `ROAPI files` reads the lake's Delta table as lawpulse does; `ROAPI memory`, its default, holds the rows decoded.
+# `metrics` is the same dashboards through lawpulse's metric(…), which reads rollups and remembers its answers until
+#   something lands: ROAPI has nothing like it.
+# Limits of lawpulse: the defaults of docs/lawpulse.toml: 4 queries at once, 128 wait, 512 MB and 30 s each. ROAPI: none.
+# Clients: one thread of Python for all, bytes over kept connections and libpq. `client %` is its share of a core,
+#   `CPU ms` what the server spends on an answer."""
 EPOCH = datetime.date(1970, 1, 1)
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -41,21 +52,6 @@ class Side:
             request_of = lawpulse_sql if self.login else roapi_sql
             return Http(self.server.http, request_of, self.login)
         return Wire(self.server.postgres, self.login or ("me", ""))
-
-
-def say_what_is_compared():
-    print(
-        """# The same SQL about `events`, the same Parquet files, the same form of results (JSON; text on the wire). lawpulse does more for it:
-#   its `events` are the newest revisions of what was accepted; people see what their role may see: an analyst's
-#   officers and parties are pseudonyms, made row by row, an auditor's are not; each query has limits, passes for a caller,
-#   is counted and logged, and days come over the wire as days, not as numbers. It sees what lands; ROAPI sees the files of its start. ROAPI has no limits and no callers here.
-#   `ROAPI files` reads the lake's Delta table file by file as lawpulse does; `ROAPI memory`, its default, holds the
-#   decoded rows of its Parquet files in memory. `metrics` is the same dashboards through lawpulse's metric(…), which reads
-#   rollups and remembers its answers until something lands: ROAPI has nothing like it.
-# limits of lawpulse: the defaults, docs/lawpulse.toml: 4 queries at once, 128 wait, 512 MB and 30 s each
-# clients: one thread of Python for all of them, bytes over kept connections and libpq; `client %` is its share of a core,
-#   `CPU ms` what the server spends on an answer"""
-    )
 
 
 def land(lawpulse, work):
@@ -177,7 +173,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     lawpulse, work, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
     land(lawpulse, work)
-    say_what_is_compared()
+    print(WHAT_IS_COMPARED)
     servers = []
     try:
         servers.append(start_lawpulse(lawpulse, work))

@@ -64,7 +64,19 @@ class Http:
     def fileno(self):
         return self.socket.fileno()
 
+    def is_closed(self):
+        """Whether the server has closed the connection, as it does with one that was idle."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return True
+
     def ask(self, question):
+        if self.is_closed():
+            self.socket.close()
+            self.connect()
         path, body = self.request_of(question)
         if body is None:
             head = f"GET {path} HTTP/1.1\r\n{self.headers}\r\n"

@@ -1,7 +1,6 @@
 """The servers that are compared: started on free ports, watched through /proc, stopped by their ids."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 # The seconds after which something hangs that takes milliseconds.
 HANGS = 120
 PASSWORD = "only-for-this-bench"
+# The end of what is simulated.
 AS_OF = "2026-01-01T00:30:00Z"
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -20,9 +20,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """A process with two doors."""
 
-    def __init__(self, name, command, http=None, postgres=None, log=None):
+    def __init__(self, name, command, log, http=None, postgres=None):
+        """A server that is not told its ports says them itself."""
         self.name = name
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE if http is None else log, stderr=log, text=True)
+        output = subprocess.PIPE if http is None else log
+        self.process = subprocess.Popen(command, stdout=output, stderr=log, text=True)
         self.http, self.postgres = http, postgres
 
     @property
@@ -48,7 +50,7 @@ class Server:
     def stop(self):
         if self.process.poll() is not None:
             return
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
@@ -82,9 +84,10 @@ def start_lawpulse(binary, work):
         subprocess.run(command, input=PASSWORD + "\n", text=True, check=True, capture_output=True)
     config = Path(work, "lawpulse.toml")
     config.write_text(f'lake = "{work}/lake"\naccounts = "{accounts}"\n')
-    command = [binary, "serve", "--config", config, "--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0", "--as-of", AS_OF]
+    addresses = ["--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0"]
+    command = [binary, "serve", "--config", config, *addresses, "--as-of", AS_OF]
     with open(f"{work}/lawpulse.log", "w") as log:
-        server = Server("lawpulse", command, log=log)
+        server = Server("lawpulse", command, log)
     for line in server.process.stdout:
         words = line.split()
         if words[0] in ("API", "PostgreSQL"):
@@ -110,9 +113,8 @@ def start_roapi(name, work, options):
     addresses = ["-a", f"127.0.0.1:{http}", "-p", f"127.0.0.1:{postgres}", "--addr-flight-sql", f"127.0.0.1:{flight}"]
     roapi = Path(sys.executable).with_name("roapi")
     with open(f"{work}/{config.stem}.log", "w") as log:
-        # It logs every query; that is switched off in its favour.
-        os.environ["RUST_LOG"] = "warn"
-        server = Server(name, [roapi, "-c", config, *addresses], http, postgres, log)
+        # It writes two lines for each query; that is switched off in its favour.
+        server = Server(name, ["env", "RUST_LOG=warn", roapi, "-c", config, *addresses], log, http, postgres)
     until(f"{name} answers", lambda: server.process.poll() is not None or answers(f"http://127.0.0.1:{http}/health"))
     if server.process.poll() is not None:
         raise SystemExit(f"{name} did not start; see {log.name}")
