@@ -1,6 +1,6 @@
 """Times landing and the metric queries of lawpulse, and DuckDB doing the same.
 
-usage: bench.py LAWPULSE FOLDER EVENTS
+usage: metrics.py LAWPULSE FOLDER EVENTS
 
 FOLDER/log holds what `lawpulse simulate --profile scale` wrote.
 """
@@ -19,6 +19,8 @@ import time
 import urllib.parse
 import urllib.request
 
+# Whoever ends the bench ends its server too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 lawpulse, work, events = sys.argv[1], sys.argv[2], int(sys.argv[3])
 lake = f"{work}/lake"
 logs = glob.glob(f"{work}/log/events-*")
@@ -200,6 +202,8 @@ def bench_queries():
         [lawpulse, "serve", "--lake", lake, "--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0", "--as-of", "2026-01-01T00:30:00Z"],
         stdout=subprocess.PIPE,
         text=True,
+        # It logs each request.
+        env={**os.environ, "LAWPULSE_LOG": "warn"},
     )
     try:
         base = server.stdout.readline().split()[-1].rstrip("/")
