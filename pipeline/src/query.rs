@@ -134,6 +134,10 @@ pub struct Facts {
     pub last_event_at: Option<DateTime<Utc>>,
     /// When the newest line landed.
     pub last_landed_at: Option<DateTime<Utc>>,
+    /// Files of the log.
+    pub files: u64,
+    /// Bytes of these files.
+    pub file_bytes: u64,
 }
 
 impl Reader {
@@ -301,6 +305,10 @@ impl Reader {
         }
         view.base = base;
         view.facts = view.find_facts().await?;
+        for file in self.lake.events().files()? {
+            view.facts.files += 1;
+            view.facts.file_bytes += file.bytes;
+        }
         Ok(view)
     }
 
@@ -415,6 +423,11 @@ impl View {
     /// Tells states of a lake apart: the same as long as every table and every model stays the same.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// How many numbers are remembered of what metrics have been asked about this state.
+    pub fn remembered(&self) -> usize {
+        self.answers.samples()
     }
 
     /// The views that need the periods and scopes of a request: `(name, sql)`.
@@ -547,8 +560,11 @@ fn user_runtime(
     memory_bytes: usize,
     spill_bytes: u64,
 ) -> Result<Arc<RuntimeEnv>> {
+    // What spills is copied while it does, and the engine does not count the copies: a query that it took for one of
+    // 512 MB had 812 MB.
+    let counted = memory_bytes / 8 * 5;
     RuntimeEnvBuilder::from_runtime_env(runtime)
-        .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
+        .with_memory_pool(Arc::new(FairSpillPool::new(counted)))
         .with_max_temp_directory_size(spill_bytes)
         .build_arc()
         .map_err(Error::query("the session"))

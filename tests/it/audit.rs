@@ -47,33 +47,43 @@ fn who_asked_what_by_which_door_and_how_it_ended_is_known_at_once_to_auditors_on
     let guarded = Guarded::new();
     guarded.add("wang", "analyst", PASSWORD);
     let server = guarded.serve();
+    do_it_all(&guarded, &server);
+    check_what_is_told(&guarded, &server);
+    check_who_is_told(&guarded, &server);
+}
+
+const PERIOD: &str = "/api/v1/metrics/patrols?from=2025-01-01&to=2026-01-01";
+
+/// A query whose text holds a token, one that is wrong, a read, one that is refused, a push, logins.
+fn do_it_all(guarded: &Guarded, server: &Server) {
     let analyst = guarded.token("analyst");
     let url = |path: &str| format!("{}{path}", server.url);
-    // A query whose text holds a token, one that is wrong, a read, one that is refused, a push.
     let secret = analyst.strip_prefix("Bearer ").unwrap();
     try_ask(
-        &server,
+        server,
         analyst,
         &format!("select '{secret}' as mark_http, value from generate_series(1, 7)"),
     )
     .unwrap();
-    try_ask(&server, analyst, "select mark_wrong").unwrap_err();
-    let period = "/api/v1/metrics/patrols?from=2025-01-01&to=2026-01-01";
+    try_ask(server, analyst, "select mark_wrong").unwrap_err();
     let headers = [("authorization", analyst), ("x-request-id", "the-request")];
-    assert_eq!(get(&url(period), &headers).unwrap().status, 200);
+    assert_eq!(get(&url(PERIOD), &headers).unwrap().status, 200);
     let viewer = [("authorization", guarded.token("viewer"))];
     check_problem(&get(&url("/api/v1/rejects"), &viewer).unwrap(), 403, "");
     let ingest = [("authorization", guarded.token("ingest"))];
     let pushed = post(&url("/api/v1/events?source=native"), &ingest, patrol("one").as_bytes());
     assert_eq!(pushed.unwrap().status, 200);
-    assert!(psql(&server, "wang", PASSWORD, "select 'mark_postgres'"));
-    assert!(!psql(&server, "wang", "wrong", "select 1"));
+    assert!(psql(server, "wang", PASSWORD, "select 'mark_postgres'"));
+    assert!(!psql(server, "wang", "wrong", "select 1"));
     let questions = json!([{"sql": "select $1 as mark_flight", "parameters": ["officer-7"]}]);
-    flight::ask(&server, &["username=wang", &format!("password={PASSWORD}")], &questions);
+    flight::ask(server, &["username=wang", &format!("password={PASSWORD}")], &questions);
     let nobody = [("authorization", "Basic bXkgcGFzc3dvcmQ6eA==")];
     check_problem(&get(&url("/api/v1/status"), &nobody).unwrap(), 401, "");
+}
 
-    let by_http = &rows_of(&guarded, &server, "subject like '%mark_http%'", 1)[0];
+#[track_caller]
+fn check_what_is_told(guarded: &Guarded, server: &Server) {
+    let by_http = &rows_of(guarded, server, "subject like '%mark_http%'", 1)[0];
     for (column, expected) in [
         ("account", json!("analyst")),
         ("role", json!("analyst")),
@@ -87,47 +97,53 @@ fn who_asked_what_by_which_door_and_how_it_ended_is_known_at_once_to_auditors_on
     ] {
         assert_eq!(by_http[column], expected, "{column}");
     }
-    let wrong = &rows_of(&guarded, &server, "subject = 'select mark_wrong'", 1)[0];
+    let wrong = &rows_of(guarded, server, "subject = 'select mark_wrong'", 1)[0];
     assert_eq!((&wrong["outcome"], &wrong["rows"]), (&json!("wrong"), &json!(0)));
     assert!(wrong["detail"].as_str().unwrap().contains("no column `mark_wrong`"), "{wrong}");
-    let read = &rows_of(&guarded, &server, "request_id = 'the-request'", 1)[0];
-    assert_eq!(read["subject"], format!("GET {period}"));
+    let read = &rows_of(guarded, server, "request_id = 'the-request'", 1)[0];
+    assert_eq!(read["subject"], format!("GET {PERIOD}"));
     assert_eq!((&read["deed"], &read["outcome"]), (&json!("read"), &json!("answered")));
-    let refused = &rows_of(&guarded, &server, "outcome = 'forbidden'", 1)[0];
+    let refused = &rows_of(guarded, server, "outcome = 'forbidden'", 1)[0];
     assert_eq!(
         (&refused["account"], &refused["subject"]),
         (&json!("viewer"), &json!("GET /api/v1/rejects"))
     );
-    let push = &rows_of(&guarded, &server, "deed = 'push'", 1)[0];
+    let push = &rows_of(guarded, server, "deed = 'push'", 1)[0];
     assert_eq!(push["account"], "ingest");
-    let by_postgres = &rows_of(&guarded, &server, "door = 'postgres' and deed = 'query'", 1)[0];
+    let by_postgres = &rows_of(guarded, server, "door = 'postgres' and deed = 'query'", 1)[0];
     assert_eq!(by_postgres["subject"], "select 'mark_postgres'");
-    let logins = rows_of(&guarded, &server, "door = 'postgres' and deed = 'login'", 2);
+    let logins = rows_of(guarded, server, "door = 'postgres' and deed = 'login'", 2);
     let outcomes: Vec<_> =
         logins.iter().map(|login| (&login["account"], &login["outcome"])).collect();
     let wang = json!("wang");
     assert_eq!(outcomes, [(&wang, &json!("answered")), (&wang, &json!("denied"))]);
-    let by_flight = &rows_of(&guarded, &server, "door = 'flight' and deed = 'query'", 1)[0];
+    let by_flight = &rows_of(guarded, server, "door = 'flight' and deed = 'query'", 1)[0];
     assert_eq!(by_flight["account"], "wang");
     assert_eq!(by_flight["parameters"], r#"["officer-7"]"#);
     // Somebody typed a password into the field for the name.
-    let unknown = &rows_of(&guarded, &server, "account is null", 1)[0];
+    let unknown = &rows_of(guarded, server, "account is null", 1)[0];
     assert_eq!((&unknown["deed"], &unknown["outcome"]), (&json!("login"), &json!("denied")));
+}
 
+#[track_caller]
+fn check_who_is_told(guarded: &Guarded, server: &Server) {
+    let analyst = guarded.token("analyst");
+    let url = |path: &str| format!("{}{path}", server.url);
     guarded.account(&["add", "town", "--role", "auditor", "--scope", "town-1", "--password-stdin"]);
     let of_town = format!("Bearer {}", guarded.account(&["token", "town"]).trim());
-    wait_for("the account is known", || try_ask(&server, &of_town, "select 1").ok());
+    wait_for("the account is known", || try_ask(server, &of_town, "select 1").ok());
     for authorization in [analyst, guarded.token("viewer"), of_town.as_str()] {
         for table in ["audit_log", "audit.audit_log", "\"audit_log\""] {
-            let told = try_ask(&server, authorization, &format!("select * from {table}"));
+            let told = try_ask(server, authorization, &format!("select * from {table}"));
             assert!(told.unwrap_err().contains("not found"), "{table}");
         }
         let schemas =
             "select count(*) as n from information_schema.schemata where schema_name = 'audit'";
-        assert_eq!(try_ask(&server, authorization, schemas).unwrap()[0]["n"], 0);
+        assert_eq!(try_ask(server, authorization, schemas).unwrap()[0]["n"], 0);
     }
-    let whole = try_ask(&server, guarded.token("admin"), "select * from audit.audit_log").unwrap();
+    let whole = try_ask(server, guarded.token("admin"), "select * from audit.audit_log").unwrap();
     let whole = whole.to_string();
+    let secret = analyst.strip_prefix("Bearer ").unwrap();
     for secret in [secret, PASSWORD, "my password"] {
         assert!(!whole.contains(secret), "{secret}");
     }

@@ -266,14 +266,14 @@ fn agent() -> ureq::Agent {
     config.timeout_global(Some(PATIENCE)).build().into()
 }
 
-fn answer(response: ureq::http::Response<ureq::Body>) -> Answer {
+fn answer(response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
     let (head, mut body) = response.into_parts();
     let headers = head.headers.iter();
     let headers = headers
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
         .collect();
-    let text = body.with_config().limit(1 << 30).read_to_string().unwrap();
-    Answer { status: head.status.as_u16(), headers, text }
+    let text = body.with_config().limit(1 << 30).read_to_string()?;
+    Ok(Answer { status: head.status.as_u16(), headers, text })
 }
 
 /// Gets an address.
@@ -282,7 +282,7 @@ pub(crate) fn get(url: &str, headers: &[(&str, &str)]) -> Result<Answer, ureq::E
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.call().map(answer)
+    answer(request.call()?)
 }
 
 /// Posts a body to an address.
@@ -295,7 +295,7 @@ pub(crate) fn post(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.send(body).map(answer)
+    answer(request.send(body)?)
 }
 
 /// A text as a part of a query string.

@@ -17,6 +17,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     text.push_str(&server.watched());
     text.push_str(&render(&own_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
+    text.push_str(&render(&audit_families(&server)));
     text.push_str(&server.telemetry().text().map_err(|error| Problem::internal(&error))?);
     let process = TextEncoder::new()
         .encode_to_string(&prometheus::gather())
@@ -53,6 +54,22 @@ fn inbox_families(server: &Server) -> Vec<Family> {
     }
 }
 
+fn audit_families(server: &Server) -> Vec<Family> {
+    let Some((head, waiting)) = server.audit().state() else { return Vec::new() };
+    vec![
+        gauge(
+            "lawpulse_audit_rows",
+            "Rows of the audit log: less than before means that it was cut off.",
+            vec![head.sequence as f64],
+        ),
+        gauge(
+            "lawpulse_audit_waiting_rows",
+            "Rows of the audit log that are in its journal only.",
+            vec![waiting as f64],
+        ),
+    ]
+}
+
 fn gauge(name: &str, help: &str, values: Vec<f64>) -> Family {
     Family {
         name: name.to_owned(),
@@ -85,6 +102,17 @@ fn own_families(server: &Server) -> Vec<Family> {
             seconds(facts.last_landed_at),
         ),
         gauge("lawpulse_lake_version", "Version of the log.", vec![view.version() as f64]),
+        gauge("lawpulse_lake_files", "Data files of the log.", vec![facts.files as f64]),
+        gauge(
+            "lawpulse_lake_bytes",
+            "Bytes of the log's data files.",
+            vec![facts.file_bytes as f64],
+        ),
+        gauge(
+            "lawpulse_remembered_numbers",
+            "Numbers that are remembered until something lands.",
+            vec![view.remembered() as f64],
+        ),
         gauge(
             "lawpulse_measured_timestamp_seconds",
             "When the numbers of the district were computed.",

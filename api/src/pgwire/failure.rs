@@ -183,7 +183,14 @@ fn code_of_mistake(message: &str) -> &'static str {
         "Unsupported SQL statement",
     ]) {
         code::SYNTAX
-    } else if says(&["the statement is longer than"]) {
+    } else if says(&[
+        "the statement is longer than",
+        "the statement names more than",
+        "the statement has more than",
+        "deep in each other",
+        "RecursionLimitExceeded",
+        "` would make ",
+    ]) {
         code::LIMIT_EXCEEDED
     } else if message.contains("table '") && message.contains("not found") {
         code::NO_SUCH_TABLE

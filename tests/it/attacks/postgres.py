@@ -17,7 +17,8 @@ def ask(connection, way, sql):
         return {"rows": [list(row) for row in cursor.fetchall()]}
     result = connection.pgconn.exec_(sql.encode())
     if result.status in (psycopg.pq.ExecStatus.TUPLES_OK, psycopg.pq.ExecStatus.EMPTY_QUERY):
-        rows = [[(result.get_value(row, 0) or b"").decode()] for row in range(result.ntuples)]
+        columns = range(result.nfields)
+        rows = [[(result.get_value(row, at) or b"").decode() for at in columns] for row in range(result.ntuples)]
         return {"rows": rows}
     code = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
     told = (result.error_field(psycopg.pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or b"").decode()
