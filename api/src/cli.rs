@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod check;
+mod dictionary;
 mod goals;
 mod metric;
 mod report;
@@ -81,6 +82,8 @@ enum Command {
     Report(ReportArgs),
     /// Check the data; exit 1 if anything is found.
     Check(CheckArgs),
+    /// Say what every table and column means, and who sees it.
+    Dictionary(DictionaryArgs),
     /// Write a simulated platform's log and reference files.
     Simulate(SimulateArgs),
     /// Say who may come in: add accounts, make tokens, take them away.
@@ -303,6 +306,29 @@ struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+struct DictionaryArgs {
+    /// The lake; without it, what a new one has.
+    #[arg(long, value_name = "DIR")]
+    lake: Option<PathBuf>,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = DictionaryFormat::Md)]
+    format: DictionaryFormat,
+}
+
+/// How the dictionary is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DictionaryFormat {
+    /// Markdown.
+    Md,
+    /// A page that needs no other file.
+    Html,
+    /// A row for each column.
+    Csv,
+    /// Everything, nested.
+    Json,
+}
+
+#[derive(Debug, Args)]
 struct SimulateArgs {
     /// Folder to write to.
     #[arg(long, value_name = "DIR")]
@@ -409,6 +435,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Reconcile(args) => report::reconcile(args, definitions).await,
         Command::Report(args) => report::run(args, definitions).await,
         Command::Check(args) => check::run(args, definitions).await,
+        Command::Dictionary(args) => dictionary::run(args, definitions).await,
         Command::Simulate(args) => run_simulate(&args),
         Command::Account(command) => account::run(command),
         Command::Audit(command) => audit::run(command).await,

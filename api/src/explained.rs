@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
+use chrono::NaiveDate;
 use pipeline::metric::{Coverage, Evidence, Metric, Sample};
 use pipeline::query::View;
 use pipeline::zone::days_of;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::schema;
 
 /// When the newest event happened and the newest line landed.
 pub fn freshness(view: &View) -> [(&'static str, Option<String>); 2] {
@@ -51,42 +56,127 @@ pub fn rows_json(rows: &RecordBatch) -> anyhow::Result<Value> {
     serde_json::from_slice(&text).context("failed to read the rows back")
 }
 
+/// A number of a metric.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Number {
+    scope: String,
+    period_start: NaiveDate,
+    /// The day after the period.
+    period_end: NaiveDate,
+    #[schema(required)]
+    numerator: Option<f64>,
+    #[schema(required)]
+    denominator: Option<f64>,
+    #[schema(required)]
+    value: Option<f64>,
+    /// Whether the numbers are hidden, because they are about too few persons.
+    withheld: bool,
+}
+
+/// How much of a scope the events cover.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CoverageOfScope {
+    scope: String,
+    units: u64,
+    units_with_events: u64,
+    /// Up to today; null where the calendar ends.
+    #[schema(required)]
+    working_days: Option<u64>,
+    working_days_with_events: u64,
+    events: u64,
+    #[schema(required)]
+    last_event_date: Option<NaiveDate>,
+}
+
+/// How new the events are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Freshness {
+    #[schema(required, format = DateTime)]
+    newest_event: Option<String>,
+    #[schema(required, format = DateTime)]
+    newest_landing: Option<String>,
+    lake_version: u64,
+}
+
 /// A metric's numbers with definition, source, query, coverage and the rows behind them.
-pub fn json(
-    metric: &Metric,
-    view: &View,
-    samples: &[Sample],
-    evidence: Option<&Evidence>,
-    coverage: &[Coverage],
-) -> anyhow::Result<Value> {
-    let numbers: Vec<Value> = samples
-        .iter()
-        .map(|sample| {
-            json!({
-                "scope": sample.scope_id,
-                "period_start": sample.period.start,
-                "period_end": sample.period.end,
-                "numerator": sample.numerator,
-                "denominator": sample.denominator,
-                "value": sample.value,
-                "withheld": sample.is_withheld,
-            })
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Explanation {
+    metric: String,
+    title_zh: String,
+    title_en: String,
+    /// What is counted, in sentences.
+    definition: String,
+    /// The law and article, the document, or "defined here".
+    source: String,
+    unit: String,
+    /// Which way is better.
+    #[schema(schema_with = schema::direction)]
+    direction: &'static str,
+    sql: String,
+    numbers: Vec<Number>,
+    coverage: Vec<CoverageOfScope>,
+    freshness: Freshness,
+    /// How many rows there are behind the numbers; null for a metric that has none to show.
+    #[schema(required)]
+    rows_total: Option<u64>,
+    /// The first of them, with the columns that the metric's query gives.
+    #[schema(required, value_type = Option<Vec<Object>>)]
+    rows: Option<Value>,
+}
+
+impl Explanation {
+    /// Tells it.
+    pub fn of(
+        metric: &Metric,
+        view: &View,
+        samples: &[Sample],
+        evidence: Option<&Evidence>,
+        coverage: &[Coverage],
+    ) -> anyhow::Result<Self> {
+        let [(_, newest_event), (_, newest_landing)] = freshness(view);
+        let rows = evidence.map(|evidence| rows_json(&evidence.rows)).transpose()?;
+        Ok(Self {
+            metric: metric.id().to_owned(),
+            title_zh: metric.title_zh().to_owned(),
+            title_en: metric.title_en().to_owned(),
+            definition: metric.definition().to_owned(),
+            source: metric.source().to_owned(),
+            unit: metric.unit().to_owned(),
+            direction: metric.direction().name(),
+            sql: metric.sql().to_owned(),
+            numbers: samples.iter().map(Number::of).collect(),
+            coverage: coverage.iter().map(CoverageOfScope::of).collect(),
+            freshness: Freshness { newest_event, newest_landing, lake_version: view.version() },
+            rows_total: evidence.map(|evidence| evidence.total),
+            rows,
         })
-        .collect();
-    let [(_, newest_event), (_, newest_landing)] = freshness(view);
-    Ok(json!({
-        "metric": metric.id(),
-        "title_zh": metric.title_zh(),
-        "title_en": metric.title_en(),
-        "definition": metric.definition(),
-        "source": metric.source(),
-        "unit": metric.unit(),
-        "direction": metric.direction().name(),
-        "sql": metric.sql(),
-        "numbers": numbers,
-        "coverage": rows_json(&coverage_batch(coverage)?)?,
-        "freshness": { "newest_event": newest_event, "newest_landing": newest_landing, "lake_version": view.version() },
-        "rows_total": evidence.map(|evidence| evidence.total),
-        "rows": evidence.map(|evidence| rows_json(&evidence.rows)).transpose()?,
-    }))
+    }
+}
+
+impl Number {
+    fn of(sample: &Sample) -> Self {
+        Self {
+            scope: sample.scope_id.clone(),
+            period_start: sample.period.start,
+            period_end: sample.period.end,
+            numerator: sample.numerator,
+            denominator: sample.denominator,
+            value: sample.value,
+            withheld: sample.is_withheld,
+        }
+    }
+}
+
+impl CoverageOfScope {
+    fn of(coverage: &Coverage) -> Self {
+        Self {
+            scope: coverage.scope_id.clone(),
+            units: coverage.units,
+            units_with_events: coverage.units_with_events,
+            working_days: coverage.working_days,
+            working_days_with_events: coverage.working_days_with_events,
+            events: coverage.events,
+            last_event_date: coverage.last_event_date,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The HTTP interface: every route on this page, one file a noun below.
 
 mod audited;
+mod docs;
 mod events;
 mod exposition;
 mod flight;
@@ -8,7 +9,9 @@ mod follow;
 mod goals;
 mod login;
 mod metrics;
+mod openapi;
 mod problem;
+mod query;
 mod rows;
 mod sql;
 mod status;
@@ -17,18 +20,21 @@ mod web;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use anyhow::Context as _;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
 use crate::caller::Deed;
 use crate::server::Server;
+use openapi::Contract;
 use problem::Problem;
 
 /// The largest body that a push may have, in bytes, as sent and unpacked.
@@ -66,14 +72,11 @@ const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
 /// Every route of the server.
-pub fn routes(server: Arc<Server>) -> Router {
-    let mut routes = known_callers()
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), audited::audited))
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), login::recognise))
-        .merge(flight::routes(Arc::clone(&server)))
-        .layer(middleware::from_fn(login::same_site))
-        // Whether the process lives is asked by whatever starts it again, and tells nothing else.
-        .route("/healthz", get(status::healthz))
+pub fn routes(server: Arc<Server>) -> anyhow::Result<Router> {
+    let (routes, document) = documented(&server).split_for_parts();
+    let contract = Contract::of(&document).context("failed to write the contract")?;
+    let mut routes = routes
+        .layer(Extension(contract))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(middleware::from_fn(announced))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -87,40 +90,60 @@ pub fn routes(server: Arc<Server>) -> Router {
     if server.has_tls() {
         routes = routes.layer(fixed_header(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY));
     }
-    routes.with_state(server)
+    Ok(routes.with_state(server))
+}
+
+/// Every route with what it promises. `routes!` takes both from the handler, so that neither is without the other.
+fn documented(server: &Arc<Server>) -> OpenApiRouter<Arc<Server>> {
+    let has_accounts = server.accounts().is_some();
+    let mut known = known_callers();
+    openapi::known_callers(known.get_openapi_mut(), has_accounts);
+    OpenApiRouter::with_openapi(openapi::empty(has_accounts)).merge(
+        known
+            .layer(middleware::from_fn_with_state(Arc::clone(server), audited::audited))
+            .layer(middleware::from_fn_with_state(Arc::clone(server), login::recognise))
+            // Its calls are described elsewhere, in Arrow's own words.
+            .merge(flight::routes(Arc::clone(server)).into())
+            .layer(middleware::from_fn(login::same_site))
+            // Whether the process lives is asked by whatever starts it again, and tells nothing else.
+            .routes(routes!(status::healthz)),
+    )
 }
 
 /// The routes for callers that are known, by what each has to be allowed to do.
-fn known_callers() -> Router<Arc<Server>> {
-    let reading_metrics = Router::new()
-        .route("/", get(web::page))
-        .route("/assets/{file}", get(web::asset))
-        .route("/api/v1/status", get(status::status))
-        .route("/api/v1/scopes", get(status::scopes))
-        .route("/api/v1/metrics", get(metrics::catalogue))
-        .route("/api/v1/metrics/{id}", get(metrics::metric))
+fn known_callers() -> OpenApiRouter<Arc<Server>> {
+    let reading_metrics = OpenApiRouter::default()
+        .routes(routes!(web::page)) // /
+        .routes(routes!(web::asset)) // /assets/{file}
+        .routes(routes!(status::status)) // /api/v1/status
+        .routes(routes!(status::scopes)) // /api/v1/scopes
+        .routes(routes!(metrics::catalogue)) // /api/v1/metrics
+        .routes(routes!(metrics::metric)) // /api/v1/metrics/{id}
+        .routes(routes!(docs::dictionary)) // /api/v1/dictionary
+        .routes(routes!(docs::dictionary_page)) // /docs/dictionary
         // The door to SQL decides which tables a caller may read.
-        .route(SQL, get(sql::get).post(sql::post).layer(DefaultBodyLimit::max(QUERY_BYTES_MAX)));
-    let about_all = Router::new()
-        .route("/metrics", get(exposition::metrics))
-        .route("/api/v1/goals", get(goals::goals))
-        .route("/api/v1/reconciliation", get(goals::reconciliation))
-        .route("/api/v1/reports/{year}", get(goals::report))
-        .route_layer(middleware::from_fn(login::allow_whole_lake));
-    let reading_rows = Router::new().route("/api/v1/metrics/{id}/explain", get(metrics::explain));
-    let rows_about_all = Router::new()
-        .route("/api/v1/checks", get(goals::checks))
+        .routes(routes!(sql::get, sql::post).layer(DefaultBodyLimit::max(QUERY_BYTES_MAX))); // /api/v1/sql
+    let about_all = OpenApiRouter::default()
+        .routes(routes!(exposition::metrics)) // /metrics
+        .routes(routes!(goals::goals)) // /api/v1/goals
+        .routes(routes!(goals::reconciliation)) // /api/v1/reconciliation
+        .routes(routes!(goals::report)); // /api/v1/reports/{year}
+    let reading_rows = OpenApiRouter::default().routes(routes!(metrics::explain)); // /api/v1/metrics/{id}/explain
+    let rows_about_all = OpenApiRouter::default()
+        .routes(routes!(goals::checks)) // /api/v1/checks
         // The refused lines themselves may name persons: the door shows them to whoever may see identities.
-        .route("/api/v1/rejects", get(events::rejects))
-        .route_layer(middleware::from_fn(login::allow_whole_lake));
-    let pushing = Router::new().route("/api/v1/events", post(events::push));
-    Router::new()
-        .merge(needing(Deed::ReadMetrics, reading_metrics.merge(about_all)))
-        .merge(needing(Deed::ReadRows, reading_rows.merge(rows_about_all)))
+        .routes(routes!(events::rejects)); // /api/v1/rejects
+    let pushing = OpenApiRouter::default().routes(routes!(events::push)); // /api/v1/events
+    OpenApiRouter::default()
+        .merge(needing(Deed::ReadMetrics, reading_metrics.merge(about_whole_lake(about_all))))
+        .merge(needing(Deed::ReadRows, reading_rows.merge(about_whole_lake(rows_about_all))))
         .merge(needing(Deed::Push, pushing))
         // For every caller: whoever delivers logs wants to know it too.
-        .route("/readyz", get(status::readyz))
-        .fallback(|| async { Problem::not_found("there is no such page; see /api/v1/metrics") })
+        .routes(routes!(status::readyz)) // /readyz
+        .routes(routes!(openapi::document)) // /api/v1/openapi.json
+        .routes(routes!(docs::page)) // /docs
+        .routes(routes!(docs::asset)) // /docs/assets/{file}
+        .fallback(|| async { Problem::not_found("there is no such page; see /docs") })
 }
 
 /// Refuses a body by the length that it announces; one that announces none is cut off where it is read.
@@ -139,8 +162,14 @@ async fn announced(
     Ok(next.run(request).await)
 }
 
-fn needing(deed: Deed, routes: Router<Arc<Server>>) -> Router<Arc<Server>> {
+fn needing(deed: Deed, mut routes: OpenApiRouter<Arc<Server>>) -> OpenApiRouter<Arc<Server>> {
+    openapi::needs(routes.get_openapi_mut(), deed);
     routes.route_layer(middleware::from_fn_with_state(deed, login::allow))
+}
+
+fn about_whole_lake(mut routes: OpenApiRouter<Arc<Server>>) -> OpenApiRouter<Arc<Server>> {
+    openapi::about_whole_lake(routes.get_openapi_mut());
+    routes.route_layer(middleware::from_fn(login::allow_whole_lake))
 }
 
 /// What says nothing else is kept by no cache: it is about persons, or about this moment.

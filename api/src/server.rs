@@ -330,7 +330,8 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let acceptor = tls.as_ref().map(Tls::postgres);
     let sessions =
         tokio::spawn(pgwire::serve(postgres, Arc::clone(&server), logins, acceptor, stop.clone()));
-    listen::serve(listener, http::routes(server), tls.as_ref(), options.connections, async move {
+    let routes = http::routes(server)?;
+    listen::serve(listener, routes, tls.as_ref(), options.connections, async move {
         stopped().await;
         stop.cancel();
     })
@@ -348,7 +349,7 @@ fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::
     let scheme = if server.has_tls() { "https" } else { "http" };
     let mut out = std::io::stdout().lock();
     writeln!(out, "web pages   {scheme}://{address}/")?;
-    writeln!(out, "API         {scheme}://{address}/api/v1/metrics")?;
+    writeln!(out, "API         {scheme}://{address}/docs")?;
     writeln!(out, "Prometheus  {scheme}://{address}/metrics")?;
     writeln!(out, "PostgreSQL  postgres://{postgres}/lawpulse")?;
     writeln!(out, "push        POST {scheme}://{address}/api/v1/events?source=native")?;

@@ -20,6 +20,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arrow::array::{Array as _, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::plan_datafusion_err;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility};
@@ -43,7 +44,7 @@ pub use mistake::Mistake;
 pub use numbered::numbered;
 use slices::SlicesExec;
 
-pub(crate) use postgres::{SERVER_VERSION, SERVER_VERSION_NUM};
+pub(crate) use postgres::{SERVER_VERSION, SERVER_VERSION_NUM, type_name};
 pub use sight::Sight;
 
 /// Batches that wait for a reader; a slow one holds no more.
@@ -552,6 +553,10 @@ impl Job {
         let refuse = |error: DataFusionError| refused(&error, &seen.guarded, self.limits);
         let frame =
             seen.plan(&self.visitor.caller, self.limits, statement).await.map_err(refuse)?;
+        let unfilled = frame.logical_plan().get_parameter_names().map_err(refuse)?;
+        if let Some(name) = unfilled.into_iter().min() {
+            return Err(refuse(plan_datafusion_err!("no value is given for the parameter {name}")));
+        }
         let is_stable = is_stable(frame.logical_plan());
         let is_explained =
             matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));

@@ -1,5 +1,7 @@
 //! Where the district stands: goals, checks and reconciled figures, as answers and reports tell them.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use chrono::{Datelike, NaiveDate};
 use pipeline::check::{self, Checks, Outcome};
@@ -8,9 +10,11 @@ use pipeline::goal::{self, Goal, Goals, Progress};
 use pipeline::metric::{self, Catalogue};
 use pipeline::query::View;
 use pipeline::report::{self, CheckLine, Edition, GoalLine, Report};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
-use crate::explained;
+use crate::{explained, schema};
 
 /// The goals of a year and how each stands on a day.
 pub async fn goals(
@@ -127,75 +131,175 @@ pub fn status_of(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// Goals as JSON.
-pub fn goals_json(view: &View, catalogue: &Catalogue, goals: &[(Goal, Progress)]) -> Vec<Value> {
-    goals
-        .iter()
-        .map(|(goal, progress)| {
-            json!({
-                "goal": goal.id,
-                "task": goal.task.name(),
-                "task_zh": goal.task.title_zh(),
-                "task_en": goal.task.title_en(),
-                "title_zh": goal.title_zh,
-                "title_en": goal.title_en,
-                "metric": goal.metric,
-                "parameters": goal.parameters,
-                "unit": catalogue.get(&goal.metric).map_or("", |metric| metric.unit()),
-                "scope": progress.scope_id,
-                "scope_name": scope_name(view, &progress.scope_id),
-                "kind": goal.kind.name(),
-                "side": goal.side.name(),
-                "measure": goal.measure.name(),
-                "owner": goal.owner,
-                "due": progress.due,
-                "baseline": progress.baseline,
-                "value": progress.value,
-                "numerator": progress.numerator,
-                "denominator": progress.denominator,
-                "should_be": progress.should_be,
-                "target": progress.target,
-                "path": progress.path,
-                "forecast": progress.forecast.map(|forecast| json!({
-                    "value": forecast.value,
-                    "low": forecast.low,
-                    "high": forecast.high,
-                    "method": forecast.method.name(),
-                })),
-                "status": progress.status.name(),
-                "reason": progress.reason,
-                "source": goal.source,
-                "note": goal.note,
-            })
-        })
-        .collect()
+/// Where a number will stand on the due day.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ForecastOfGoal {
+    value: f64,
+    /// The lower end of the interval that holds it with a probability of 80 %.
+    low: f64,
+    /// The upper end.
+    high: f64,
+    #[schema(schema_with = schema::method)]
+    method: &'static str,
 }
 
-/// Outcomes of checks as JSON.
-pub fn checks_json(outcomes: &[Outcome]) -> anyhow::Result<Vec<Value>> {
-    outcomes
-        .iter()
-        .map(|outcome| {
-            let check = &outcome.check;
-            let by_org: Vec<Value> = outcome
-                .by_org
-                .iter()
-                .map(|(org_id, count)| json!({ "org": org_id, "violations": count }))
-                .collect();
-            Ok(json!({
-                "check": check.id(),
-                "title_zh": check.title_zh(),
-                "title_en": check.title_en(),
-                "definition": check.definition(),
-                "source": check.source(),
-                "severity": check.severity().name(),
-                "remedy": check.remedy(),
-                "status": status_of(outcome),
-                "violations": outcome.violations,
-                "failed": outcome.failed,
-                "by_org": by_org,
-                "rows": explained::rows_json(&outcome.rows).context("failed to tell a check's rows")?,
-            }))
+/// How a goal stands in a scope.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StandingGoal {
+    /// The id within the year.
+    goal: String,
+    #[schema(schema_with = schema::task)]
+    task: &'static str,
+    task_zh: &'static str,
+    task_en: &'static str,
+    title_zh: String,
+    title_en: String,
+    metric: String,
+    /// The metric's chosen parameters.
+    parameters: BTreeMap<String, String>,
+    unit: String,
+    scope: String,
+    scope_name: String,
+    #[schema(schema_with = schema::goal_kind)]
+    kind: &'static str,
+    #[schema(schema_with = schema::side)]
+    side: &'static str,
+    #[schema(schema_with = schema::measure)]
+    measure: &'static str,
+    /// The unit that answers for it.
+    owner: String,
+    /// The last day on which the target can be met.
+    due: NaiveDate,
+    /// The number of the year before.
+    #[schema(required)]
+    baseline: Option<f64>,
+    /// The number today.
+    #[schema(required)]
+    value: Option<f64>,
+    #[schema(required)]
+    numerator: Option<f64>,
+    #[schema(required)]
+    denominator: Option<f64>,
+    /// Where the number should be today.
+    #[schema(required)]
+    should_be: Option<f64>,
+    #[schema(required)]
+    target: Option<f64>,
+    #[schema(schema_with = schema::path)]
+    path: &'static str,
+    #[schema(required)]
+    forecast: Option<ForecastOfGoal>,
+    #[schema(schema_with = schema::goal_status)]
+    status: &'static str,
+    /// Why the status is unknown, or what is missing.
+    #[schema(required)]
+    reason: Option<String>,
+    /// Where the target comes from.
+    source: String,
+    #[schema(required)]
+    note: Option<String>,
+}
+
+impl StandingGoal {
+    /// Tells how goals stand.
+    pub fn all(view: &View, catalogue: &Catalogue, goals: &[(Goal, Progress)]) -> Vec<Self> {
+        goals.iter().map(|(goal, progress)| Self::of(view, catalogue, goal, progress)).collect()
+    }
+
+    fn of(view: &View, catalogue: &Catalogue, goal: &Goal, progress: &Progress) -> Self {
+        let forecast = progress.forecast.map(|forecast| ForecastOfGoal {
+            value: forecast.value,
+            low: forecast.low,
+            high: forecast.high,
+            method: forecast.method.name(),
+        });
+        Self {
+            goal: goal.id.clone(),
+            task: goal.task.name(),
+            task_zh: goal.task.title_zh(),
+            task_en: goal.task.title_en(),
+            title_zh: goal.title_zh.clone(),
+            title_en: goal.title_en.clone(),
+            metric: goal.metric.clone(),
+            parameters: goal.parameters.clone(),
+            unit: catalogue.get(&goal.metric).map_or("", |metric| metric.unit()).to_owned(),
+            scope: progress.scope_id.clone(),
+            scope_name: scope_name(view, &progress.scope_id),
+            kind: goal.kind.name(),
+            side: goal.side.name(),
+            measure: goal.measure.name(),
+            owner: goal.owner.clone(),
+            due: progress.due,
+            baseline: progress.baseline,
+            value: progress.value,
+            numerator: progress.numerator,
+            denominator: progress.denominator,
+            should_be: progress.should_be,
+            target: progress.target,
+            path: progress.path,
+            forecast,
+            status: progress.status.name(),
+            reason: progress.reason.clone(),
+            source: goal.source.clone(),
+            note: goal.note.clone(),
+        }
+    }
+}
+
+/// How many violations a unit has.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ViolationsOfUnit {
+    /// Null for those that belong to no unit.
+    #[schema(required)]
+    org: Option<String>,
+    violations: u64,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckOutcome {
+    check: String,
+    title_zh: String,
+    title_en: String,
+    definition: String,
+    source: String,
+    #[schema(schema_with = schema::severity)]
+    severity: &'static str,
+    /// What to do about it.
+    remedy: String,
+    #[schema(schema_with = schema::check_status)]
+    status: &'static str,
+    violations: u64,
+    /// Why the check could not run, or not wholly.
+    #[schema(required)]
+    failed: Option<String>,
+    by_org: Vec<ViolationsOfUnit>,
+    /// The first violations, with the columns that the check's query gives.
+    #[schema(value_type = Vec<Object>)]
+    rows: Value,
+}
+
+impl CheckOutcome {
+    /// Tells an outcome.
+    pub fn of(outcome: &Outcome) -> anyhow::Result<Self> {
+        let check = &outcome.check;
+        let by_org = outcome.by_org.iter().map(|(org, violations)| ViolationsOfUnit {
+            org: org.clone(),
+            violations: *violations,
+        });
+        Ok(Self {
+            check: check.id().to_owned(),
+            title_zh: check.title_zh().to_owned(),
+            title_en: check.title_en().to_owned(),
+            definition: check.definition().to_owned(),
+            source: check.source().to_owned(),
+            severity: check.severity().name(),
+            remedy: check.remedy().to_owned(),
+            status: status_of(outcome),
+            violations: outcome.violations,
+            failed: outcome.failed.clone(),
+            by_org: by_org.collect(),
+            rows: explained::rows_json(&outcome.rows).context("failed to tell a check's rows")?,
         })
-        .collect()
+    }
 }

@@ -1,7 +1,7 @@
 //! The audit log: who did what with a lake, from where, when, and how it ended.
 //!
 //! Each row holds the hash of the one before it. Whoever changes, takes out or adds a row in the middle has to write anew
-//! all that follow; and whoever has noted where the log ended at some time notices that too ([`verify`]). Rows are
+//! all that follow; and whoever has noted where the log ended at some time notices that too ([`verify()`]). Rows are
 //! written as things happen, to a journal, and moved to the Delta table `audit_log` from time to time, so that it does
 //! not consist of a file for every question. Nothing here removes a row.
 

@@ -30,7 +30,7 @@ use crate::reference::{self, Org};
 use crate::zone::{date_of, days_of, micros_to_utc};
 use crate::{bitmap, event, functions, goal, metric, refresh};
 
-pub use guarded::{CATALOG, Guarded};
+pub use guarded::{AUDIT_SCHEMA, CATALOG, Guarded};
 
 /// The newest revision of every event that has not been withdrawn, over the whole log.
 ///

@@ -13,7 +13,7 @@ use crate::harness::{
 };
 
 const PASSWORD: &str = "correct horse battery";
-const ROLES: [&str; 5] = ["ingest", "viewer", "analyst", "auditor", "admin"];
+pub(crate) const ROLES: [&str; 5] = ["ingest", "viewer", "analyst", "auditor", "admin"];
 
 /// A folder with a config file and an accounts file in which each role has an account of its name, with a token.
 pub(crate) struct Guarded {

@@ -11,12 +11,14 @@
 
 mod attacks;
 mod audit;
+mod dictionary;
 mod flight;
 mod harness;
 mod http;
 mod kill;
 mod login;
 mod login_tls;
+mod openapi;
 mod postgres;
 mod postgres_catalog;
 mod prometheus;

@@ -1,9 +1,11 @@
 """Opens a page in headless Chromium over the DevTools protocol and prints, as JSON, what a person would see.
 
-usage: page.py URL SCREENSHOT.png
+usage: page.py URL SCREENSHOT.png [overview|docs|dictionary]
 
-The answer has: lang, heading, tiles (id -> lines of text), charts (drawn plots), quiet (rows of the table of quiet
-units), problems (console errors and warnings, exceptions, failed requests), requests (every URL asked for).
+For every page the answer has problems (console errors and warnings, exceptions, failed requests) and requests (every
+URL asked for). For docs it also has operations (method and path), and tried (what a call says that was tried); for
+dictionary, tables (their names). For the overview: lang, heading, tiles (id -> lines of text), charts (drawn plots), quiet (rows of the table of quiet
+units).
 """
 
 import base64
@@ -48,6 +50,29 @@ SEEN = """
   };
 })()
 """
+
+
+# Swagger UI lists every operation; one of them is opened and tried.
+DOCS = [
+    ("document.querySelector('#operations-about-status .opblock-summary-control')", "click()"),
+    ("document.querySelector('#operations-about-status .execute')", "click()"),
+]
+DOCS_SETTLED = "document.querySelector('#operations-about-status .live-responses-table .response-col_status')"
+DOCS_SEEN = """
+({
+  operations: [...document.querySelectorAll('.opblock-summary')].map((row) =>
+    row.querySelector('.opblock-summary-method').innerText + ' ' + row.querySelector('.opblock-summary-path').dataset.path),
+  tried: document.querySelector('#operations-about-status .live-responses-table').innerText,
+})
+"""
+DICTIONARY_SEEN = """({ tables: [...document.querySelectorAll('h3 > code')].map((node) => node.innerText), text: document.body.innerText })"""
+
+# By page: what is done on it, when it has settled, what is seen then.
+PAGES = {
+    "overview": ([], SETTLED, SEEN),
+    "docs": (DOCS, DOCS_SETTLED, DOCS_SEEN),
+    "dictionary": ([], "true", DICTIONARY_SEEN),
+}
 
 
 class Browser:
@@ -99,7 +124,7 @@ class Browser:
     def wait_for(self, expression):
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            if self.evaluate(expression):
+            if self.evaluate(f"Boolean({expression})"):
                 return
             time.sleep(0.1)
         raise SystemExit(f"the page did not settle: {self.evaluate('document.body.innerText')[:2000]}")
@@ -121,7 +146,8 @@ def problems(events):
 
 
 def main():
-    url, screenshot = sys.argv[1:]
+    url, screenshot, *page = sys.argv[1:]
+    steps, settled, seen_on_it = PAGES[page[0] if page else "overview"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
         try:
@@ -129,8 +155,12 @@ def main():
                 browser.call(f"{domain}.enable")
             browser.call("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
             browser.call("Page.navigate", url=url)
-            browser.wait_for(f"location.href !== 'about:blank' && document.readyState === 'complete' && {SETTLED}")
-            seen = browser.evaluate(SEEN)
+            browser.wait_for("location.href !== 'about:blank' && document.readyState === 'complete'")
+            for element, deed in steps:
+                browser.wait_for(element)
+                browser.evaluate(f"{element}.{deed}")
+            browser.wait_for(settled)
+            seen = browser.evaluate(seen_on_it)
             picture = browser.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
             pathlib.Path(screenshot).write_bytes(base64.b64decode(picture))
         finally:

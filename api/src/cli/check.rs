@@ -13,7 +13,7 @@ use pipeline::query::Reader;
 
 use super::{CheckArgs, looked_at_on};
 use crate::output::{self, Format};
-use crate::standing;
+use crate::standing::{self, CheckOutcome};
 
 /// A check found something, and has said so: the exit code is 1.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub(super) async fn run(args: CheckArgs, definitions: Arc<Definitions>) -> anyho
         .collect::<Result<Vec<_>, _>>()?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.format == Format::Json {
-        let told = standing::checks_json(&outcomes)?;
+        let told: Vec<_> = outcomes.iter().map(CheckOutcome::of).collect::<anyhow::Result<_>>()?;
         writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
     } else {
         output::write_batches(&mut out, &[batch(&outcomes)?], args.format)?;

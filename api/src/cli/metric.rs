@@ -55,7 +55,7 @@ pub(super) async fn run(args: MetricArgs, definitions: Arc<Definitions>) -> anyh
     let mut out = BufWriter::new(io::stdout().lock());
     if args.format == Format::Json {
         let Explanation { samples, evidence, coverage, .. } = &explanation;
-        let told = explained::json(metric, &view, samples, evidence.as_ref(), coverage)?;
+        let told = explained::Explanation::of(metric, &view, samples, evidence.as_ref(), coverage)?;
         writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
     } else {
         explanation.write(&mut out, args.format)?;

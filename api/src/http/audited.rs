@@ -15,11 +15,16 @@ use crate::server::Server;
 
 /// Routes of which only refusals are noted: they tell what is for everybody who may read at all, all day long, or the door
 /// to SQL notes what they ask.
-const UNNOTED: [&str; 7] = [
+const UNNOTED: [&str; 12] = [
     "/",
     "/assets/{file}",
+    "/docs",
+    "/docs/assets/{file}",
+    "/docs/dictionary",
     "/metrics",
     "/readyz",
+    "/api/v1/dictionary",
+    "/api/v1/openapi.json",
     "/api/v1/status",
     "/api/v1/sql",
     "/api/v1/rejects",

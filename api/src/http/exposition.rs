@@ -11,6 +11,17 @@ use crate::exposition::{Family, Kind, Series, render};
 use crate::http::problem::Problem;
 use crate::server::Server;
 
+/// The district's numbers, then the process's own, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "prometheus",
+    tag = "health",
+    responses(
+        (status = 200, description = "Text in the exposition format 0.0.4.", body = String, content_type = "text/plain"),
+        (status = 500, description = "The server failed; its log says why, by `request_id`."),
+    )
+)]
 pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Response, Problem> {
     let measured = server.measured();
     let mut text = measured.text.clone();

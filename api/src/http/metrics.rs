@@ -3,17 +3,21 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use chrono::NaiveDate;
-use pipeline::metric::{self, Grain, Metric, Period, Request, Scope};
+use pipeline::metric::{self, Grain, Metric, Peers, Period, Request, Sample, Scope};
 use pipeline::query::View;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::caller::Visitor;
-use crate::explained;
+use crate::explained::Explanation;
 use crate::http::problem::Problem;
+use crate::http::query::{Day, Exact, Nothing, Query};
+use crate::schema::{self, GrainName};
 use crate::server::Server;
 
 /// The most buckets that one request may ask for, over all its scopes.
@@ -23,42 +27,170 @@ const SAMPLES_MAX: usize = 200_000;
 const EXPLAIN_ROWS: usize = 100;
 const EXPLAIN_ROWS_MAX: usize = 10_000;
 
-pub(super) async fn catalogue(State(server): State<Arc<Server>>) -> Json<Value> {
-    let metrics: Vec<_> = server.catalogue().iter().map(describe).collect();
-    Json(json!({ "metrics": metrics }))
+/// The longest window, in days: a hundred years.
+const WINDOW_DAYS_MAX: u32 = 36_525;
+
+/// Every metric that there is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Metrics {
+    metrics: Vec<MetricEntry>,
 }
 
-fn describe(metric: &Metric) -> Value {
-    let parameters: Vec<_> = metric
-        .parameters()
-        .iter()
-        .map(|(name, parameter)| {
-            json!({ "name": name, "values": parameter.values, "default": parameter.default })
-        })
-        .collect();
-    json!({
-        "id": metric.id(),
-        "title_zh": metric.title_zh(),
-        "title_en": metric.title_en(),
-        "group": metric.group().name(),
-        "indicator": metric.indicator(),
-        "definition": metric.definition(),
-        "source": metric.source(),
-        "unit": metric.unit(),
-        "kind": metric.kind().name(),
-        "direction": metric.direction().name(),
-        "grains": metric.grains().iter().map(|grain| grain.name()).collect::<Vec<_>>(),
-        "rankable": metric.is_rankable(),
-        "additive": metric.is_additive(),
-        "thresholds": metric.thresholds().map(|thresholds| {
-            json!({ "warn": thresholds.warn, "fail": thresholds.fail, "source": thresholds.source })
-        }),
-        "suppress_below": metric.suppress_below(),
-        "parameters": parameters,
-        "prometheus": metric.prometheus().name,
-        "prometheus_window": metric.prometheus().window.name(),
-        "sql": metric.sql(),
-    })
+/// A metric: what it means and how it may be asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MetricEntry {
+    id: String,
+    title_zh: String,
+    title_en: String,
+    #[schema(schema_with = schema::group)]
+    group: &'static str,
+    /// The number of the field's indicator that it is.
+    #[schema(required)]
+    indicator: Option<u8>,
+    /// What is counted, in sentences.
+    definition: String,
+    /// The law and article, the document, or "defined here".
+    source: String,
+    unit: String,
+    #[schema(schema_with = schema::kind)]
+    kind: &'static str,
+    /// Which way is better, if any.
+    #[schema(schema_with = schema::direction)]
+    direction: &'static str,
+    /// The grains that it may be asked for.
+    #[schema(schema_with = schema::grains)]
+    grains: Vec<&'static str>,
+    rankable: bool,
+    /// Whether the numbers of parts add up to that of the whole.
+    additive: bool,
+    #[schema(required)]
+    thresholds: Option<ThresholdsOfMetric>,
+    /// Numbers about fewer persons are withheld.
+    #[schema(required)]
+    suppress_below: Option<u64>,
+    parameters: Vec<ParameterOfMetric>,
+    /// The name of its series in `/metrics`.
+    prometheus: String,
+    #[schema(schema_with = schema::window)]
+    prometheus_window: &'static str,
+    sql: String,
+}
+
+/// Values at which a metric deserves attention, and who says so.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ThresholdsOfMetric {
+    #[schema(required)]
+    warn: Option<f64>,
+    #[schema(required)]
+    fail: Option<f64>,
+    source: String,
+}
+
+/// A parameter of a metric: one of a few values.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ParameterOfMetric {
+    name: String,
+    values: Vec<String>,
+    default: String,
+}
+
+/// Every metric: definition, source in law, SQL.
+#[utoipa::path(
+    get,
+    path = "/api/v1/metrics",
+    operation_id = "metrics",
+    tag = "metrics",
+    responses((status = 200, description = "The catalogue.", body = Metrics))
+)]
+pub(super) async fn catalogue(
+    State(server): State<Arc<Server>>,
+    _: Query<Nothing>,
+) -> Json<Metrics> {
+    Json(Metrics { metrics: server.catalogue().iter().map(MetricEntry::of).collect() })
+}
+
+impl MetricEntry {
+    fn of(metric: &Metric) -> Self {
+        let parameter = |(name, parameter): (&String, &metric::Parameter)| ParameterOfMetric {
+            name: name.clone(),
+            values: parameter.values.clone(),
+            default: parameter.default.clone(),
+        };
+        let thresholds = metric.thresholds().map(|thresholds| ThresholdsOfMetric {
+            warn: thresholds.warn,
+            fail: thresholds.fail,
+            source: thresholds.source.clone(),
+        });
+        Self {
+            id: metric.id().to_owned(),
+            title_zh: metric.title_zh().to_owned(),
+            title_en: metric.title_en().to_owned(),
+            group: metric.group().name(),
+            indicator: metric.indicator(),
+            definition: metric.definition().to_owned(),
+            source: metric.source().to_owned(),
+            unit: metric.unit().to_owned(),
+            kind: metric.kind().name(),
+            direction: metric.direction().name(),
+            grains: metric.grains().iter().map(|grain| grain.name()).collect(),
+            rankable: metric.is_rankable(),
+            additive: metric.is_additive(),
+            thresholds,
+            suppress_below: metric.suppress_below(),
+            parameters: metric.parameters().iter().map(parameter).collect(),
+            prometheus: metric.prometheus().name.clone(),
+            prometheus_window: metric.prometheus().window.name(),
+            sql: metric.sql().to_owned(),
+        }
+    }
+}
+
+/// Which numbers are asked for. What none of these names is a parameter of the metric itself.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AskedNumbers {
+    /// The first local day.
+    #[param(inline, example = "2025-01-01")]
+    from: Day,
+    /// The first local day after the period.
+    #[param(inline, example = "2026-01-01")]
+    to: Day,
+    /// The length of the buckets; left out, the whole period is one. Not every metric has every grain.
+    #[param(inline, value_type = Option<GrainName>)]
+    grain: Option<Grain>,
+    /// What it is about: `district`, `towns`, `departments`, `teams`, `area:NAME`, a unit's id, or members of one as
+    /// in `towns/*`; several are separated by commas. Left out, the district.
+    scope: Option<String>,
+    /// Makes each bucket the so many days up to its end.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 36525)]
+    window: Option<Exact<u32>>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    parameters: BTreeMap<String, String>,
+}
+
+/// What is asked of the numbers of a metric.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AskedMetric {
+    /// Whether to say where the units of each unit's kind stand.
+    #[param(value_type = Option<bool>)]
+    peers: Option<Exact<bool>>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    numbers: AskedNumbers,
+}
+
+/// What is asked about how numbers come about.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AskedExplanation {
+    /// How many of the rows behind the numbers to show; left out, 100.
+    #[param(value_type = Option<u32>, minimum = 0, maximum = 10000)]
+    rows: Option<Exact<usize>>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    numbers: AskedNumbers,
 }
 
 /// What a request asks of a metric.
@@ -71,34 +203,29 @@ struct Asked {
 }
 
 impl Asked {
-    /// Reads a query; what no key names is a parameter of the metric.
-    fn read(
+    /// Makes out what is meant.
+    fn of(
         server: &Server,
         visitor: &Visitor,
         view: &View,
         metric: &Metric,
-        mut query: HashMap<String, String>,
+        asked: AskedNumbers,
     ) -> Result<Self, Problem> {
-        let from = required_date(&mut query, "from")?;
-        let to = required_date(&mut query, "to")?;
+        let (Day(from), Day(to)) = (asked.from, asked.to);
         if from >= to {
             return Err(Problem::bad_request("`to` is exclusive and has to lie after `from`"));
         }
-        let grain = Grain::parse(query.remove("grain").as_deref().unwrap_or("all"))?;
+        let grain = asked.grain.unwrap_or(Grain::All);
         metric.check_grain(grain)?;
-        let scope = query.remove("scope").unwrap_or_else(|| "district".to_owned());
-        let scopes = metric::resolve(view.orgs(), &scope)?;
+        let scopes = metric::resolve(view.orgs(), asked.scope.as_deref().unwrap_or("district"))?;
         server.door().sight().check_scopes(&visitor.caller, view, &scopes)?;
-        let window = match query.remove("window") {
-            None => None,
-            Some(written) => {
-                Some(written.parse().ok().filter(|days| *days > 0).ok_or_else(|| {
-                    Problem::bad_request(format!("`window` holds `{written}`; write days as in 30"))
-                })?)
-            }
-        };
         let mut periods = metric::periods(Period { start: from, end: to }, grain);
-        if let Some(days) = window {
+        if let Some(Exact(days)) = asked.window {
+            if !(1..=WINDOW_DAYS_MAX).contains(&days) {
+                return Err(Problem::bad_request(format!(
+                    "`window` is a number of days from 1 to {WINDOW_DAYS_MAX}"
+                )));
+            }
             periods = metric::trailing(&periods, days);
         }
         if periods.len().saturating_mul(scopes.len()) > SAMPLES_MAX {
@@ -106,7 +233,7 @@ impl Asked {
                 "too many buckets; choose a coarser grain or a shorter period",
             ));
         }
-        let parameters = query.into_iter().collect();
+        let parameters = asked.parameters;
         Ok(Self { periods, scopes, parameters, grain, as_of: server.today() })
     }
 
@@ -120,18 +247,108 @@ impl Asked {
     }
 }
 
+/// Where the units of a unit's kind stand.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PeersOfUnit {
+    /// The kind that they share.
+    kind: String,
+    /// How many of them have a value, the unit included.
+    units: usize,
+    p25: f64,
+    median: f64,
+    p75: f64,
+}
+
+/// A number of a scope and a bucket.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NumberRow {
+    metric: String,
+    scope: String,
+    #[schema(required)]
+    scope_name: Option<String>,
+    period_start: NaiveDate,
+    /// The day after the bucket.
+    period_end: NaiveDate,
+    #[schema(required, value_type = Option<f64>)]
+    numerator: Value,
+    #[schema(required, value_type = Option<f64>)]
+    denominator: Value,
+    #[schema(required, value_type = Option<f64>)]
+    value: Value,
+    /// Whether the numbers are hidden, because they are about too few persons.
+    withheld: bool,
+    /// With `peers=true`, for a unit with enough peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<PeersOfUnit>,
+}
+
+impl NumberRow {
+    fn of(
+        metric: &Metric,
+        sample: &Sample,
+        scope_name: Option<String>,
+        peers: Option<&Peers>,
+    ) -> Self {
+        Self {
+            metric: metric.id().to_owned(),
+            scope: sample.scope_id.clone(),
+            scope_name,
+            period_start: sample.period.start,
+            period_end: sample.period.end,
+            numerator: number(sample.numerator),
+            denominator: number(sample.denominator),
+            value: number(sample.value),
+            withheld: sample.is_withheld,
+            peers: peers.map(|peers| PeersOfUnit {
+                kind: peers.kind.clone(),
+                units: peers.units,
+                p25: peers.p25,
+                median: peers.median,
+                p75: peers.p75,
+            }),
+        }
+    }
+}
+
+/// The numbers of a metric.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NumbersOfMetric {
+    metric: String,
+    #[schema(schema_with = schema::grain)]
+    grain: &'static str,
+    /// The values of the metric's parameters, those by default among them.
+    parameters: BTreeMap<String, String>,
+    lake_version: u64,
+    rows: Vec<NumberRow>,
+}
+
+/// The numbers of a metric, by scope and bucket.
+#[utoipa::path(
+    get,
+    path = "/api/v1/metrics/{id}",
+    operation_id = "metric",
+    tag = "metrics",
+    params(
+        ("id" = String, Path, description = "The metric.", example = "patrols"),
+        AskedNumbers,
+        AskedMetric,
+    ),
+    responses(
+        (status = 200, description = "The numbers.", body = NumbersOfMetric),
+        (status = 404, description = "There is no such metric."),
+    )
+)]
 pub(super) async fn metric(
     State(server): State<Arc<Server>>,
     Extension(visitor): Extension<Visitor>,
     id: Result<Path<String>, PathRejection>,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let (Path(id), Query(mut query)) = (id?, query?);
-    let metric =
-        server.catalogue().get(&id).map_err(|error| Problem::not_found(error.to_string()))?;
+    Query(asked): Query<AskedMetric>,
+) -> Result<Json<NumbersOfMetric>, Problem> {
+    let Path(id) = id?;
+    let metric = find(&server, &id)?;
     let view = server.view();
-    let with_peers = query.remove("peers").is_some_and(|written| written == "true");
-    let asked = Asked::read(&server, &visitor, &view, metric, query)?;
+    let with_peers = asked.peers == Some(Exact(true));
+    let asked = Asked::of(&server, &visitor, &view, metric, asked.numbers)?;
     let request = asked.request();
     let samples = metric::evaluate(&view, metric, &request).await?;
     let peers = if with_peers {
@@ -141,79 +358,62 @@ pub(super) async fn metric(
     };
     let names: HashMap<&str, &str> =
         asked.scopes.iter().map(|scope| (scope.scope_id.as_str(), scope.name.as_str())).collect();
-    let rows: Vec<_> = samples
-        .iter()
-        .enumerate()
-        .map(|(place, sample)| {
-            let mut row = json!({
-                "metric": metric.id(),
-                "scope": sample.scope_id,
-                "scope_name": names.get(sample.scope_id.as_str()),
-                "period_start": sample.period.start,
-                "period_end": sample.period.end,
-                "numerator": number(sample.numerator),
-                "denominator": number(sample.denominator),
-                "value": number(sample.value),
-                "withheld": sample.is_withheld,
-            });
-            if let Some(Some(peers)) = peers.get(place) {
-                row["peers"] = json!({
-                    "kind": peers.kind,
-                    "units": peers.units,
-                    "p25": peers.p25,
-                    "median": peers.median,
-                    "p75": peers.p75,
-                });
-            }
-            row
-        })
-        .collect();
-    Ok(Json(json!({
-        "metric": metric.id(),
-        "grain": asked.grain.name(),
-        "parameters": metric.parameter_values(&asked.parameters)?,
-        "lake_version": view.version(),
-        "rows": rows,
-    })))
+    let rows = samples.iter().enumerate().map(|(place, sample)| {
+        let name = names.get(sample.scope_id.as_str()).map(|name| (*name).to_owned());
+        NumberRow::of(metric, sample, name, peers.get(place).and_then(Option::as_ref))
+    });
+    Ok(Json(NumbersOfMetric {
+        metric: metric.id().to_owned(),
+        grain: asked.grain.name(),
+        parameters: metric.parameter_values(&asked.parameters)?,
+        lake_version: view.version(),
+        rows: rows.collect(),
+    }))
 }
 
-/// How the numbers of a request come about; persons and parties as the caller may see them.
+fn find<'s>(server: &'s Server, id: &str) -> Result<&'s Metric, Problem> {
+    server.catalogue().get(id).map_err(|error| Problem::not_found(error.to_string()))
+}
+
+/// How the numbers of a request come about: definition, SQL, coverage, freshness, the rows behind them.
+///
+/// Persons and parties appear as the caller may see them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/metrics/{id}/explain",
+    operation_id = "explain",
+    tag = "metrics",
+    params(
+        ("id" = String, Path, description = "The metric.", example = "patrols"),
+        AskedNumbers,
+        AskedExplanation,
+    ),
+    responses(
+        (status = 200, description = "How they come about.", body = Explanation),
+        (status = 404, description = "There is no such metric."),
+    )
+)]
 pub(super) async fn explain(
     State(server): State<Arc<Server>>,
     Extension(visitor): Extension<Visitor>,
     id: Result<Path<String>, PathRejection>,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let (Path(id), Query(mut query)) = (id?, query?);
-    let metric =
-        server.catalogue().get(&id).map_err(|error| Problem::not_found(error.to_string()))?;
-    let limit = match query.remove("rows") {
-        None => EXPLAIN_ROWS,
-        Some(written) => {
-            written.parse().ok().filter(|rows| *rows <= EXPLAIN_ROWS_MAX).ok_or_else(|| {
-                Problem::bad_request(format!("`rows` is a number up to {EXPLAIN_ROWS_MAX}"))
-            })?
-        }
-    };
+    Query(asked): Query<AskedExplanation>,
+) -> Result<Json<Explanation>, Problem> {
+    let Path(id) = id?;
+    let metric = find(&server, &id)?;
+    let limit = asked.rows.map_or(EXPLAIN_ROWS, |Exact(rows)| rows);
+    if limit > EXPLAIN_ROWS_MAX {
+        return Err(Problem::bad_request(format!("`rows` is a number up to {EXPLAIN_ROWS_MAX}")));
+    }
     let view = server.view();
-    let asked = Asked::read(&server, &visitor, &view, metric, query)?;
+    let asked = Asked::of(&server, &visitor, &view, metric, asked.numbers)?;
     let request = asked.request();
     let samples = metric::evaluate(&view, metric, &request).await?;
     let identities = server.door().sight().access(&visitor.caller, &view)?.identities;
     let evidence = metric::explain(&view, metric, &request, &identities, limit).await?;
     let coverage = metric::coverage(&view, &request).await?;
-    let told = explained::json(metric, &view, &samples, evidence.as_ref(), &coverage)
-        .map_err(|error| Problem::internal(&error))?;
-    Ok(Json(told))
-}
-
-fn required_date(query: &mut HashMap<String, String>, name: &str) -> Result<NaiveDate, Problem> {
-    let written = query.remove(name).ok_or_else(|| {
-        Problem::bad_request(format!("`{name}` is missing; write a date as 2024-03-05"))
-    })?;
-    written.parse().map_err(|_| {
-        Problem::bad_request(format!("`{name}` holds `{written}`; write a date as 2024-03-05"))
-    })
+    let told = Explanation::of(metric, &view, &samples, evidence.as_ref(), &coverage);
+    Ok(Json(told.map_err(|error| Problem::internal(&error))?))
 }
 
 /// Whole numbers without a fraction, so that counts look like counts.

@@ -2,24 +2,50 @@
 
 use std::time::Duration;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::follow;
-use crate::sql_door::Refused;
+use crate::sql_door::{Mistake, Refused};
 
 /// What a client may send; the first makes browsers ask for a name and a password.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"lawpulse\", Bearer");
+
+/// How an error answer looks.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemDetails {
+    /// Always `about:blank`: the status says what sort of error it is.
+    r#type: &'static str,
+    title: &'static str,
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong, and what to do.
+    detail: String,
+    /// The line of a query's text where it is, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    /// The column, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u64>,
+    /// The name that was perhaps meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestion: Option<String>,
+    /// The id of the request, by which the log knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
 
 /// An error answer.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     detail: String,
-    /// Members besides those of the standard.
-    more: Map<String, Value>,
+    mistake: Option<Mistake>,
     hint: Option<Hint>,
 }
 
@@ -32,7 +58,7 @@ enum Hint {
 
 impl Problem {
     fn new(status: StatusCode, detail: String) -> Self {
-        Self { status, detail, more: Map::new(), hint: None }
+        Self { status, detail, mistake: None, hint: None }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -75,6 +101,11 @@ impl Problem {
 
     pub(super) fn too_many_requests(detail: impl Into<String>, retry_after: Duration) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail.into()).retry_after(retry_after)
+    }
+
+    /// The same, with what would be right before it.
+    pub(super) fn with_advice(self, advice: &str) -> Self {
+        Self { detail: format!("{advice}: {}", self.detail), ..self }
     }
 
     pub(super) fn retry_after(self, wait: Duration) -> Self {
@@ -123,6 +154,29 @@ impl From<QueryRejection> for Problem {
     }
 }
 
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::too_large("the body is too large; send it in parts")
+            }
+            _ => Self::bad_request(rejection.body_text()),
+        }
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection {
+            JsonRejection::MissingJsonContentType(_) => {
+                Self::unsupported("send JSON, and say so: Content-Type: application/json")
+            }
+            JsonRejection::BytesRejection(rejection) => rejection.into(),
+            other => Self::bad_request(other.body_text()),
+        }
+    }
+}
+
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let status = match refused {
@@ -135,13 +189,7 @@ impl From<Refused> for Problem {
         };
         let mut problem = Self::new(status, refused.to_string());
         if let Refused::Statement(mistake) = refused {
-            if let Some((line, column)) = mistake.place {
-                problem.more.insert("line".to_owned(), json!(line));
-                problem.more.insert("column".to_owned(), json!(column));
-            }
-            if let Some(name) = mistake.suggestion {
-                problem.more.insert("suggestion".to_owned(), json!(name));
-            }
+            problem.mistake = Some(mistake);
         }
         problem
     }
@@ -149,20 +197,21 @@ impl From<Refused> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        for (name, value) in self.more {
-            body[name] = value;
-        }
-        if let Some(request_id) = follow::request_id() {
-            body["request_id"] = request_id.into();
-        }
+        let (place, suggestion) =
+            self.mistake.map_or((None, None), |mistake| (mistake.place, mistake.suggestion));
+        let (line, column) = place.unzip();
+        let body = ProblemDetails {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("error"),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            line,
+            column,
+            suggestion,
+            request_id: follow::request_id(),
+        };
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, kind, body.to_string()).into_response();
+        let mut response = (self.status, kind, Json(body)).into_response();
         response.headers_mut().extend(self.hint.map(|hint| match hint {
             Hint::Login => (header::WWW_AUTHENTICATE, CHALLENGE),
             Hint::WaitSeconds(seconds) => (header::RETRY_AFTER, seconds.into()),

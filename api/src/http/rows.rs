@@ -11,7 +11,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
@@ -29,7 +29,8 @@ pub(super) enum Form {
 }
 
 impl Form {
-    const ALL: [Self; 5] = [Self::Json, Self::Lines, Self::Csv, Self::Arrow, Self::Parquet];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Json, Self::Lines, Self::Csv, Self::Arrow, Self::Parquet];
 
     /// Its name in headers.
     pub(super) fn media_type(self) -> &'static str {
@@ -84,6 +85,8 @@ pub(super) fn send(answer: Answer, form: Form) -> Result<Response, Problem> {
             }
         })
     });
+    // Whoever packs the body asks once more than there is.
+    let body = body.fuse();
     let headers = [
         (header::CONTENT_TYPE, form.media_type()),
         (header::CACHE_CONTROL, "private, no-cache"),

@@ -4,18 +4,40 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use chrono::NaiveDate;
 use pipeline::metric;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::caller::Visitor;
 use crate::http::problem::Problem;
+use crate::http::query::{Nothing, Query};
+use crate::schema;
 use crate::server::Server;
 
+/// Whether the process lives.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    tag = "health",
+    responses((status = 200, description = "It does.", body = String, content_type = "text/plain"))
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready means that numbers are there and landing gets on.
+/// Whether numbers are there and landing gets on.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    tag = "health",
+    responses(
+        (status = 200, description = "They are.", body = String, content_type = "text/plain"),
+        (status = 503, description = "Not yet, or landing fails; the detail says why."),
+    )
+)]
 pub(super) async fn readyz(State(server): State<Arc<Server>>) -> Result<&'static str, Problem> {
     if let Some(error) = server.landing_error() {
         return Err(Problem::unavailable(format!("landing fails: {error}")));
@@ -26,39 +48,97 @@ pub(super) async fn readyz(State(server): State<Arc<Server>>) -> Result<&'static
     Ok("ready\n")
 }
 
-pub(super) async fn status(State(server): State<Arc<Server>>) -> Json<Value> {
-    let view = server.view();
-    let facts = view.facts();
-    Json(json!({
-        "as_of": server.clock().now().to_rfc3339(),
-        "zone": view.zone().name(),
-        "lake_version": view.version(),
-        "last_landed_at": facts.last_landed_at.map(|instant| instant.to_rfc3339()),
-        "last_event_at": facts.last_event_at.map(|instant| instant.to_rfc3339()),
-        "first_event_date": facts.first_event_date,
-        "last_event_date": facts.last_event_date,
-        "events": facts.events,
-        "rejects": facts.rejects,
-    }))
+/// What the lake holds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Holdings {
+    /// The present.
+    #[schema(format = DateTime)]
+    as_of: String,
+    /// The zone whose days are counted in.
+    zone: &'static str,
+    lake_version: u64,
+    #[schema(required, format = DateTime)]
+    last_landed_at: Option<String>,
+    #[schema(required, format = DateTime)]
+    last_event_at: Option<String>,
+    #[schema(required)]
+    first_event_date: Option<NaiveDate>,
+    #[schema(required)]
+    last_event_date: Option<NaiveDate>,
+    /// Events in their newest revision.
+    events: u64,
+    /// Refused lines that are kept.
+    rejects: u64,
 }
 
+/// What the lake holds, and how new it is.
+#[utoipa::path(
+    get,
+    path = "/api/v1/status",
+    operation_id = "status",
+    tag = "about",
+    responses((status = 200, description = "What the lake holds.", body = Holdings))
+)]
+pub(super) async fn status(State(server): State<Arc<Server>>, _: Query<Nothing>) -> Json<Holdings> {
+    let view = server.view();
+    let facts = view.facts();
+    Json(Holdings {
+        as_of: server.clock().now().to_rfc3339(),
+        zone: view.zone().name(),
+        lake_version: view.version(),
+        last_landed_at: facts.last_landed_at.map(|instant| instant.to_rfc3339()),
+        last_event_at: facts.last_event_at.map(|instant| instant.to_rfc3339()),
+        first_event_date: facts.first_event_date,
+        last_event_date: facts.last_event_date,
+        events: facts.events,
+        rejects: facts.rejects,
+    })
+}
+
+/// What numbers can be asked about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ScopeEntry {
+    /// What it is called in requests.
+    scope: String,
+    name: String,
+    #[schema(required)]
+    name_en: Option<String>,
+    #[schema(schema_with = schema::scope_kind)]
+    kind: &'static str,
+}
+
+/// The scopes that the caller may ask about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Scopes {
+    scopes: Vec<ScopeEntry>,
+}
+
+/// The scopes that the caller may ask about.
+///
+/// Members of one at once (`towns/*`), and several separated by commas, can be asked about as well.
+#[utoipa::path(
+    get,
+    path = "/api/v1/scopes",
+    operation_id = "scopes",
+    tag = "about",
+    responses((status = 200, description = "The scopes.", body = Scopes))
+)]
 pub(super) async fn scopes(
     State(server): State<Arc<Server>>,
     Extension(visitor): Extension<Visitor>,
-) -> Json<Value> {
+    _: Query<Nothing>,
+) -> Json<Scopes> {
     let view = server.view();
     let access = server.door().sight().access(&visitor.caller, &view).ok();
-    let scopes: Vec<_> = metric::all_scopes(view.orgs())
+    let scopes = metric::all_scopes(view.orgs())
         .into_iter()
         .filter(|scope| access.as_ref().is_some_and(|access| access.covers(scope.org_ids())))
-        .map(|scope| {
-            json!({
-                "scope": scope.scope_id,
-                "name": scope.name,
-                "name_en": scope.name_en,
-                "kind": scope.kind.name(),
-            })
+        .map(|scope| ScopeEntry {
+            kind: scope.kind.name(),
+            scope: scope.scope_id,
+            name: scope.name,
+            name_en: scope.name_en,
         })
         .collect();
-    Json(json!({ "scopes": scopes }))
+    Json(Scopes { scopes })
 }

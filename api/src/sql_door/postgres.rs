@@ -37,6 +37,7 @@ use pipeline::query::{CATALOG, Guarded};
 
 use crate::caller::Caller;
 use comments::Comments;
+pub(crate) use information::type_name;
 
 type DataResult<T> = datafusion::common::Result<T>;
 

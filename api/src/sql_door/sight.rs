@@ -146,6 +146,11 @@ impl Sight {
         }
     }
 
+    /// The tables of a state as a caller sees them, to tell what they are.
+    pub async fn guarded(&self, caller: &Caller, view: &Arc<View>) -> Result<Guarded, Refused> {
+        Ok(self.of(caller, view).await?.guarded.clone())
+    }
+
     /// A state of the lake as a caller sees it.
     pub(super) async fn of(&self, caller: &Caller, view: &Arc<View>) -> Result<Arc<Seen>, Refused> {
         if !caller.may(Deed::ReadMetrics) {

@@ -32,15 +32,15 @@ pub enum Grain {
     All,
 }
 
-/// Every grain, shortest first.
-const GRAINS: [Grain; 6] =
-    [Grain::Day, Grain::Week, Grain::Month, Grain::Quarter, Grain::Year, Grain::All];
-
 impl Grain {
+    /// Every grain, shortest first.
+    pub const ALL: [Self; 6] =
+        [Self::Day, Self::Week, Self::Month, Self::Quarter, Self::Year, Self::All];
+
     /// Reads a grain's name.
     pub fn parse(name: &str) -> Result<Self> {
-        GRAINS.into_iter().find(|grain| grain.name() == name).ok_or_else(|| {
-            let names: Vec<_> = GRAINS.iter().map(|grain| grain.name()).collect();
+        Self::ALL.into_iter().find(|grain| grain.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|grain| grain.name()).collect();
             Error::Request(format!("`{name}` is not a grain; use {}", names.join(", ")))
         })
     }
@@ -175,7 +175,7 @@ mod tests {
         fn buckets_tile_the_period(from in 0..20_000i32, length in 1..2000i32, grain in 0..6usize) {
             let start = NaiveDate::from_epoch_days(from).unwrap();
             let end = NaiveDate::from_epoch_days(from + length).unwrap();
-            let buckets = periods(Period { start, end }, GRAINS[grain]);
+            let buckets = periods(Period { start, end }, Grain::ALL[grain]);
             prop_assert_eq!(buckets[0].start, start);
             prop_assert_eq!(buckets[buckets.len() - 1].end, end);
             for pair in buckets.windows(2) {

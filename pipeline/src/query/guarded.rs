@@ -27,7 +27,7 @@ pub const CATALOG: &str = "lawpulse";
 const SCHEMAS: [&str; 4] = ["metrics", "models", "events", "reference"];
 
 /// The schema of the audit log, for those who may see it.
-const AUDIT: &str = "audit";
+pub const AUDIT_SCHEMA: &str = "audit";
 
 /// What the log holds.
 const EVENT_TABLES: [&str; 3] = ["event_log", "events", "rejects"];
@@ -201,14 +201,14 @@ impl Schemas {
 
 impl Schemas {
     fn names(&self) -> impl Iterator<Item = &str> {
-        SCHEMAS.into_iter().chain([AUDIT]).filter(|schema| self.tables.contains_key(*schema))
+        SCHEMAS.into_iter().chain([AUDIT_SCHEMA]).filter(|schema| self.tables.contains_key(*schema))
     }
 }
 
 fn schema_of(table: &str) -> &'static str {
     let is_register = reference::TABLES.iter().any(|definition| definition.name() == table);
     if table == AUDIT_LOG {
-        AUDIT
+        AUDIT_SCHEMA
     } else if EVENT_TABLES.contains(&table) {
         "events"
     } else if is_register || SHIPPED.contains(&table) {

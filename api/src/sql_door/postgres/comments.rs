@@ -11,6 +11,7 @@ use pipeline::metric::Metric;
 use pipeline::query::Guarded;
 
 use super::PG_CATALOG;
+use crate::dictionary::column_title;
 
 /// The comment of a table stands at column 0.
 #[derive(Debug, Default)]
@@ -37,8 +38,8 @@ impl Comments {
                 let described_as = if metric.is_some() { "metrics" } else { name };
                 let schema = table.schema();
                 for (place, field) in (1..).zip(schema.fields()) {
-                    let comment = dictionary.column(described_as, field.name()).map(Entry::comment);
-                    let comment = comment.or_else(|| of_parameter(metric?, field.name()));
+                    let title = column_title(dictionary, described_as, metric, field.name());
+                    let comment = title.as_ref().map(Entry::comment);
                     known.comments.extend(comment.map(|comment| ((*number, place), comment)));
                 }
             }
@@ -74,13 +75,6 @@ impl Comments {
         )?;
         Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
     }
-}
-
-/// What a parameter of a metric may be.
-fn of_parameter(metric: &Metric, name: &str) -> Option<String> {
-    let parameter = metric.parameters().get(name)?;
-    let (values, default) = (parameter.values.join(", "), &parameter.default);
-    Some(format!("参数：{values}；默认 {default} | parameter: {values}; default {default}"))
 }
 
 /// What a metric is, where its definition comes from, and in what it is measured.

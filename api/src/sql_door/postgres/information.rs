@@ -223,6 +223,15 @@ fn yes_or_no(yes: bool) -> String {
     if yes { "YES" } else { "NO" }.to_owned()
 }
 
+/// The name of a type for people, as `\d` shows it.
+pub(crate) fn type_name(data_type: &DataType) -> String {
+    let kind = PostgresType::of(data_type);
+    match kind.internal.strip_prefix('_') {
+        Some(of_items) => format!("{of_items}[]"),
+        None => kind.name,
+    }
+}
+
 /// A type as PostgreSQL calls it.
 struct PostgresType {
     /// The standard's name.
