@@ -105,9 +105,14 @@ fn errors_are_problem_json_and_say_what_is_wrong() {
         ("/api/v1/metrics/patrols?from=soon&to=2026-01-01".to_owned(), 400, "soon"),
         ("/api/v1/metrics/patrols?from=2026-01-01&to=2026-01-01".to_owned(), 400, "exclusive"),
         (
-            "/api/v1/metrics/patrols?from=0001-01-01&to=9999-01-01&grain=day".to_owned(),
+            "/api/v1/metrics/patrols?from=1900-01-01&to=2099-12-31&grain=day&scope=district,towns,departments".to_owned(),
             400,
             "bucket",
+        ),
+        (
+            "/api/v1/metrics/patrols?from=0001-01-01&to=9999-01-01&grain=day".to_owned(),
+            400,
+            "0001-01-01",
         ),
         (format!("/api/v1/sql?sql={}", quoted("select nonsense from events")), 400, "nonsense"),
         ("/api/v1/sql".to_owned(), 400, "sql"),
