@@ -153,7 +153,7 @@ fn the_server_counts_its_requests_and_queries() {
     let Fresh { server, folder: _folder, .. } = fresh();
     server.sql("select value from generate_series(1, 7)").json();
     check_problem(&server.sql("select nonsense"), 400, "nonsense");
-    server.get("/api/v1/metrics/nonsense");
+    server.get("/api/v1/metrics/nonsense?from=2025-01-01&to=2026-01-01");
     server.get("/nowhere/at/all");
     let series = [
         "lawpulse_sql_queries_total{outcome=\"answered\"} 1",
