@@ -249,14 +249,17 @@ fn series(sizes: &[Sizes], row: usize) -> usize {
 struct Sizes {
     /// A constant has one row for all.
     is_constant: bool,
-    /// The bytes of texts; of lists all bytes over all rows, in their elements.
     kind: Kind,
 }
 
 enum Kind {
+    /// The bytes of each.
     Texts(Int64Array),
+    /// The numbers themselves.
     Numbers(Int64Array),
+    /// How many elements each has, and the bytes of one on the average.
     Lists { elements: Int64Array, element_bytes: usize },
+    /// The bytes of one on the average.
     Other { bytes: usize },
 }
 
@@ -312,16 +315,8 @@ fn size(sizes: &Int64Array, row: usize) -> usize {
 
 impl Kind {
     fn of(array: &ArrayRef) -> Result<Self> {
-        let numbers = |array: &ArrayRef| -> Result<Int64Array> {
-            Ok(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
-        };
         Ok(match array.data_type() {
-            DataType::Utf8
-            | DataType::LargeUtf8
-            | DataType::Utf8View
-            | DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView => Self::Texts(numbers(&length(array)?)?),
+            data_type if is_text(data_type) => Self::Texts(numbers(&length(array)?)?),
             DataType::Dictionary(_, values) if values.is_string() => {
                 let texts = cast(array, values)?;
                 return Self::of(&texts);
@@ -329,8 +324,7 @@ impl Kind {
             DataType::List(_) | DataType::LargeList(_) => {
                 let elements = numbers(&length(array)?)?;
                 let all: i64 = elements.iter().flatten().sum();
-                let bytes = array.to_data().get_slice_memory_size()?;
-                // A list of views also holds what they look at.
+                let bytes = bytes_of(array)?;
                 let element_bytes = bytes / usize::try_from(all).unwrap_or_default().max(1) + 1;
                 Self::Lists { elements, element_bytes: element_bytes.max(NUMBER_BYTES) }
             }
@@ -349,12 +343,45 @@ impl Kind {
                 }))
             }
             DataType::Null => Self::Other { bytes: 0 },
-            _ => {
-                let bytes = array.to_data().get_slice_memory_size()?;
-                Self::Other { bytes: bytes / array.len().max(1) + 1 }
-            }
+            _ => Self::Other { bytes: bytes_of(array)? / array.len().max(1) + 1 },
         })
     }
+}
+
+/// The bytes of the values themselves: an array may be a window on a larger one, and its lists on more elements than
+/// are theirs.
+fn bytes_of(array: &ArrayRef) -> Result<usize> {
+    let elements = |values: &ArrayRef, first: usize, last: usize| {
+        Ok(bytes_of(&values.slice(first, last - first))? + array.len() * NUMBER_BYTES)
+    };
+    match array.data_type() {
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let offsets = list.value_offsets();
+            elements(list.values(), offsets[0] as usize, offsets[list.len()] as usize)
+        }
+        DataType::LargeList(_) => {
+            let list = array.as_list::<i64>();
+            let offsets = list.value_offsets();
+            elements(list.values(), offsets[0] as usize, offsets[list.len()] as usize)
+        }
+        DataType::Struct(_) => array.as_struct().columns().iter().map(bytes_of).sum(),
+        data_type if is_text(data_type) => {
+            let lengths = numbers(&length(array)?)?;
+            Ok((0..lengths.len()).map(|row| size(&lengths, row)).sum())
+        }
+        DataType::Dictionary(_, values) if values.is_string() => bytes_of(&cast(array, values)?),
+        _ => Ok(array.to_data().get_slice_memory_size()?),
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    data_type.is_string()
+        || matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+}
+
+fn numbers(array: &ArrayRef) -> Result<Int64Array> {
+    Ok(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
 }
 
 /// `a || b` of texts: nothing when one of them is.
@@ -475,6 +502,24 @@ mod tests {
             let told = ask(&sql).await.expect_err(pair).to_string();
             assert!(told.contains("` would make "), "{pair}: {told}");
         }
+    }
+
+    #[test]
+    fn a_window_on_a_large_array_is_as_small_as_what_it_shows() {
+        let texts = arrow::array::StringViewArray::from_iter_values(
+            (0..100_000).map(|number| format!("officer with the number {number:06}")),
+        );
+        let item = Arc::new(arrow::datatypes::Field::new("item", DataType::Utf8View, true));
+        let offsets = arrow::buffer::OffsetBuffer::from_lengths([1; 100_000]);
+        let lists: ArrayRef =
+            Arc::new(arrow::array::ListArray::new(item, offsets, Arc::new(texts), None));
+        let whole = Sizes::of(&ColumnarValue::Array(Arc::clone(&lists))).unwrap();
+        for window in [lists.slice(99_999, 1), lists.slice(7, 2)] {
+            let of_window = Sizes::of(&ColumnarValue::Array(window)).unwrap();
+            assert!((30..100).contains(&of_window.bytes(0)), "{} bytes", of_window.bytes(0));
+            assert_eq!(of_window.elements(0), 1);
+        }
+        assert!((30..100).contains(&whole.bytes(50_000)));
     }
 
     #[tokio::test]
