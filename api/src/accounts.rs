@@ -157,16 +157,11 @@ impl<'request> Shown<'request> {
     }
 
     fn digest(self, key: &[u8; 32]) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(key);
         let kind: &[u8] = match self {
             Self::Password { .. } => b"password",
             Self::Token { .. } => b"token",
         };
-        for part in [kind, self.name().as_bytes(), self.secret().as_bytes()] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        hasher.finalize()
+        secret::keyed_hash(key, [kind, self.name().as_bytes(), self.secret().as_bytes()])
     }
 }
 

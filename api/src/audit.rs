@@ -199,7 +199,7 @@ fn begun(
 }
 
 fn tell(error: &pipeline::Error) {
-    let error = format!("{:#}", anyhow::anyhow!("{error}"));
+    let error: &(dyn std::error::Error + 'static) = error;
     tracing::error!(error, "the audit log cannot be written");
 }
 

@@ -333,6 +333,7 @@ fn titles_of(schema: &str) -> (&'static str, &'static str) {
         "metrics" => ("指标：每个指标一个视图", "a view for each metric"),
         "models" => ("汇总表与主题表", "rollups and tables made of them"),
         "events" => ("事件", "what landed"),
+        AUDIT_SCHEMA => ("审计日志", "who asked what"),
         _ => ("参考数据", "registers, the calendar, event types, rules of law"),
     }
 }

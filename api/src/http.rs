@@ -106,7 +106,7 @@ fn documented(server: &Arc<Server>) -> OpenApiRouter<Arc<Server>> {
             .merge(flight::routes(Arc::clone(server)).into())
             .layer(middleware::from_fn(login::same_site))
             // Whether the process lives is asked by whatever starts it again, and tells nothing else.
-            .routes(routes!(status::healthz)),
+            .routes(routes!(status::healthz)), // /healthz
     )
 }
 
@@ -185,4 +185,25 @@ async fn not_stored(mut response: Response) -> Response {
 
 fn fixed_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn this_page_shows_every_route_with_its_address() {
+        let (page, _) = include_str!("http.rs").split_once("#[cfg(test)]").unwrap();
+        let routes = page.lines().filter(|line| line.contains("routes(routes!("));
+        let shown: BTreeSet<&str> = routes
+            .map(|line| line.rsplit_once("// ").map_or(line, |(_, address)| address))
+            .collect();
+        let mut document = known_callers().into_openapi();
+        document
+            .merge(OpenApiRouter::<()>::default().routes(routes!(status::healthz)).into_openapi());
+        let addresses: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(shown, addresses);
+    }
 }

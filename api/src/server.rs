@@ -569,10 +569,11 @@ async fn keep_audit_log(log: AuditLog) {
     loop {
         tokio::time::sleep(AUDIT_SYNC_EVERY).await;
         let journal = log.clone();
-        match tokio::task::spawn_blocking(move || journal.sync()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the audit log cannot be brought to disk"),
-            Err(error) => tracing::error!(%error, "the audit log cannot be brought to disk"),
+        let synced = tokio::task::spawn_blocking(move || journal.sync()).await;
+        let synced = synced.map_err(anyhow::Error::from).and_then(|synced| Ok(synced?));
+        if let Err(error) = synced {
+            let error = format!("{error:#}");
+            tracing::error!(error, "the audit log cannot be brought to disk");
         }
         if moved.elapsed() < AUDIT_MOVE_EVERY && log.waiting() < AUDIT_WAITING_MAX {
             continue;

@@ -8,6 +8,7 @@
 mod explain;
 mod mistake;
 mod numbered;
+mod placed;
 mod postgres;
 mod sight;
 mod size;
@@ -23,7 +24,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::plan_datafusion_err;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream, replace_children_if_necessary};
 use datafusion::scalar::ScalarValue;
@@ -42,9 +43,10 @@ use crate::telemetry::{Stage, Telemetry};
 
 pub use mistake::Mistake;
 pub use numbered::numbered;
+pub(crate) use placed::{Placed, place};
 use slices::SlicesExec;
 
-pub(crate) use postgres::{SERVER_VERSION, SERVER_VERSION_NUM, type_name};
+pub(crate) use postgres::{SERVER_VERSION, SERVER_VERSION_NUM, TABLE_KINDS, table_kind, type_name};
 pub use sight::Sight;
 
 /// Batches that wait for a reader; a slow one holds no more.
@@ -172,29 +174,6 @@ pub struct Described {
     pub parameters: Vec<Option<DataType>>,
     /// The columns of the result.
     pub schema: SchemaRef,
-}
-
-/// A table, or a view, that can be asked.
-#[derive(Debug, Clone)]
-pub struct Table {
-    /// The schema that it stands in.
-    pub schema: String,
-    /// The name.
-    pub name: String,
-    /// Whether its rows are computed when they are asked for.
-    pub is_view: bool,
-    /// The columns.
-    pub columns: SchemaRef,
-}
-
-impl Table {
-    /// The kinds that there are, as SQL's standard names them.
-    pub const KINDS: [&str; 2] = ["BASE TABLE", "VIEW"];
-
-    /// Its kind.
-    pub fn kind(&self) -> &'static str {
-        Self::KINDS[usize::from(self.is_view)]
-    }
 }
 
 /// A result whose rows are still to come.
@@ -422,21 +401,6 @@ impl Door {
             Ok(Err(_)) => Err(ended_unexpectedly()),
             Err(_) => Err(Refused::TooLong(limits.wall_time)),
         }
-    }
-
-    /// The tables and views that a caller may ask, by schema and name.
-    pub async fn tables(&self, visitor: &Visitor, view: Arc<View>) -> Result<Vec<Table>, Refused> {
-        let seen = self.sight.of(&visitor.caller, &view).await?;
-        let mut listed = Vec::new();
-        for (schema, tables) in seen.guarded.tables() {
-            listed.extend(tables.iter().map(|(name, table)| Table {
-                schema: schema.clone(),
-                name: name.clone(),
-                is_view: table.table_type() == TableType::View,
-                columns: table.schema(),
-            }));
-        }
-        Ok(listed)
     }
 
     /// The lane of a role: roles without limits of their own share one.

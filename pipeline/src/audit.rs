@@ -252,6 +252,11 @@ impl Drop for Open {
 
 /// The log of a lake as it stands, for a process that does not write it; `None` when there is none.
 pub async fn read_only(root: &Path) -> Result<Option<Arc<dyn TableProvider>>> {
+    Ok(read(root).await?.map(|(table, _)| table))
+}
+
+/// The log of a lake as it stands, and the lines of its journal that cannot be read.
+async fn read(root: &Path) -> Result<Option<(Arc<dyn TableProvider>, Vec<(PathBuf, usize)>)>> {
     // The journal first: what is moved meanwhile is then found twice, and not at all would be worse.
     let found = journal::read(&root.join(JOURNAL), 0)?;
     let Some(table) = Table::open(&root.join(AUDIT_LOG), AUDIT_LOG).await? else {
@@ -259,7 +264,8 @@ pub async fn read_only(root: &Path) -> Result<Option<Arc<dyn TableProvider>>> {
     };
     let head = head_of(&table).await?;
     let rows = found.rows.into_iter().filter(|row| row.sequence > head.sequence).collect();
-    Ok(Some(Arc::new(AuditTable::fixed(table.provider().await?, rows))))
+    let table = Arc::new(AuditTable::fixed(table.provider().await?, rows));
+    Ok(Some((table, found.unreadable)))
 }
 
 async fn write_rows(table: &Table, rows: &[Row]) -> Result<deltalake::kernel::Add> {
@@ -287,12 +293,9 @@ fn month_of(row: &Row) -> String {
 /// The last row of the table.
 async fn head_of(table: &Table) -> Result<Head> {
     let context = SessionContext::new();
-    table.prepare(&context)?;
     let failed = || Error::query("reading the end of the audit log");
     context.register_table(AUDIT_LOG, table.provider().await?).map_err(failed())?;
-    let last = format!(
-        "select sequence, cast(hash as varchar) as hash from {AUDIT_LOG} order by sequence desc limit 1"
-    );
+    let last = format!("select sequence, hash from {AUDIT_LOG} order by sequence desc limit 1");
     let batches = context.sql(&last).await.map_err(failed())?.collect().await.map_err(failed())?;
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
         return Ok(Head::origin());

@@ -12,21 +12,12 @@ use crate::login::Guarded;
 
 const PASSWORD: &str = "correct horse battery";
 
-#[track_caller]
-fn try_ask(server: &Server, authorization: &str, query: &str) -> Result<Value, String> {
-    let headers = [("content-type", "application/json"), ("authorization", authorization)];
-    let body = json!({ "sql": query }).to_string();
-    let url = format!("{}/api/v1/sql", server.url);
-    let answer = post(&url, &headers, body.as_bytes()).unwrap();
-    if answer.status == 200 { Ok(answer.json()["rows"].clone()) } else { Err(answer.text) }
-}
-
 /// The rows that an auditor finds, as texts; the wait is for queries whose end is noted after their last row.
 #[track_caller]
 fn rows_of(guarded: &Guarded, server: &Server, condition: &str, rows: usize) -> Vec<Value> {
     let query = format!("select * from audit_log where {condition} order by sequence");
     wait_for(condition, || {
-        let told = try_ask(server, guarded.token("auditor"), &query).unwrap();
+        let told = server.sql_as(guarded.token("auditor"), &query).unwrap();
         let told = told.as_array().unwrap().clone();
         (told.len() == rows).then_some(told)
     })
@@ -59,13 +50,13 @@ fn do_it_all(guarded: &Guarded, server: &Server) {
     let analyst = guarded.token("analyst");
     let url = |path: &str| format!("{}{path}", server.url);
     let secret = analyst.strip_prefix("Bearer ").unwrap();
-    try_ask(
-        server,
-        analyst,
-        &format!("select '{secret}' as mark_http, value from generate_series(1, 7)"),
-    )
-    .unwrap();
-    try_ask(server, analyst, "select mark_wrong").unwrap_err();
+    server
+        .sql_as(
+            analyst,
+            &format!("select '{secret}' as mark_http, value from generate_series(1, 7)"),
+        )
+        .unwrap();
+    server.sql_as(analyst, "select mark_wrong").unwrap_err();
     let headers = [("authorization", analyst), ("x-request-id", "the-request")];
     assert_eq!(get(&url(PERIOD), &headers).unwrap().status, 200);
     let viewer = [("authorization", guarded.token("viewer"))];
@@ -131,17 +122,17 @@ fn check_who_is_told(guarded: &Guarded, server: &Server) {
     let url = |path: &str| format!("{}{path}", server.url);
     guarded.account(&["add", "town", "--role", "auditor", "--scope", "town-1", "--password-stdin"]);
     let of_town = format!("Bearer {}", guarded.account(&["token", "town"]).trim());
-    wait_for("the account is known", || try_ask(server, &of_town, "select 1").ok());
+    wait_for("the account is known", || server.sql_as(&of_town, "select 1").ok());
     for authorization in [analyst, guarded.token("viewer"), of_town.as_str()] {
         for table in ["audit_log", "audit.audit_log", "\"audit_log\""] {
-            let told = try_ask(server, authorization, &format!("select * from {table}"));
+            let told = server.sql_as(authorization, &format!("select * from {table}"));
             assert!(told.unwrap_err().contains("not found"), "{table}");
         }
         let schemas =
             "select count(*) as n from information_schema.schemata where schema_name = 'audit'";
-        assert_eq!(try_ask(server, authorization, schemas).unwrap()[0]["n"], 0);
+        assert_eq!(server.sql_as(authorization, schemas).unwrap()[0]["n"], 0);
     }
-    let whole = try_ask(server, guarded.token("admin"), "select * from audit.audit_log").unwrap();
+    let whole = server.sql_as(guarded.token("admin"), "select * from audit.audit_log").unwrap();
     let whole = whole.to_string();
     let secret = analyst.strip_prefix("Bearer ").unwrap();
     for secret in [secret, PASSWORD, "my password"] {

@@ -42,11 +42,7 @@ pub(crate) fn towns() -> Towns {
 impl Towns {
     /// The rows, or the refusal.
     fn try_ask(&self, authorization: &str, sql: &str) -> Result<Value, String> {
-        let headers = [("content-type", "application/json"), ("authorization", authorization)];
-        let body = json!({ "sql": sql }).to_string();
-        let url = format!("{}/api/v1/sql", self.server.url);
-        let answer = post(&url, &headers, body.as_bytes()).unwrap();
-        if answer.status == 200 { Ok(answer.json()["rows"].clone()) } else { Err(answer.text) }
+        self.server.sql_as(authorization, sql)
     }
 
     #[track_caller]

@@ -42,6 +42,19 @@ pub fn prepare(password: &str) -> Option<Cow<'_, str>> {
     stringprep::saslprep(password).ok()
 }
 
+/// A hash of parts that nobody makes without the key; each part counts with its length, so that none runs into the next.
+pub(super) fn keyed_hash<'p>(
+    key: &[u8; 32],
+    parts: impl IntoIterator<Item = &'p [u8]>,
+) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
 /// The argon2id hash of a password or a token, in the PHC format.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
-use super::secret::SecretHash;
+use super::secret::{SecretHash, keyed_hash};
 
 /// What every token of a session begins with.
 pub(crate) const SESSION_PREFIX: &str = "lps_";
@@ -59,14 +59,9 @@ impl<'token> Session<'token> {
 }
 
 fn seal(key: &[u8; 32], name: &str, until: i64, hash: &SecretHash) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_keyed(key);
-    for part in
-        [b"session".as_slice(), name.as_bytes(), &until.to_le_bytes(), hash.text().as_bytes()]
-    {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize()
+    let until = until.to_le_bytes();
+    let parts: [&[u8]; 4] = [b"session", name.as_bytes(), &until, hash.text().as_bytes()];
+    keyed_hash(key, parts)
 }
 
 #[cfg(test)]

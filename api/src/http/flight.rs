@@ -36,13 +36,14 @@ use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::Response as HttpResponse;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use pipeline::query::Guarded;
 use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::caller::{Surface, Visitor};
 use crate::http::login;
 use crate::server::Server;
-use crate::sql_door::{Answer, Described, Statement, Table, numbered};
+use crate::sql_door::{Answer, Described, Statement, numbered};
 use prepared::PreparedStatements;
 
 /// Where tonic expects the service.
@@ -93,9 +94,10 @@ impl Flight {
         Ok(Response::new(sent(answer)))
     }
 
-    /// What the caller may see of the catalog.
-    async fn tables<T>(&self, request: &Request<T>) -> Result<Vec<Table>, Status> {
-        Ok(self.server.door().tables(visitor(request)?, self.server.view()).await?)
+    /// What the caller may see.
+    async fn guarded<T>(&self, request: &Request<T>) -> Result<Guarded, Status> {
+        let sight = self.server.door().sight();
+        Ok(sight.guarded(&visitor(request)?.caller, &self.server.view()).await?)
     }
 }
 
@@ -294,8 +296,7 @@ impl FlightSqlService for Flight {
         query: CommandGetDbSchemas,
         request: Request<FlightDescriptor>,
     ) -> Informed {
-        let list = lists::schemas(query.clone(), &[])?;
-        informed(&query, &list.schema(), request)
+        informed(&query, &query.clone().into_builder().schema(), request)
     }
 
     async fn do_get_schemas(
@@ -303,7 +304,7 @@ impl FlightSqlService for Flight {
         query: CommandGetDbSchemas,
         request: Request<Ticket>,
     ) -> Answered {
-        let list = lists::schemas(query, &self.tables(&request).await?)?;
+        let list = lists::schemas(query, &self.guarded(&request).await?)?;
         Ok(Response::new(lists::sent(list)))
     }
 
@@ -312,12 +313,11 @@ impl FlightSqlService for Flight {
         query: CommandGetTables,
         request: Request<FlightDescriptor>,
     ) -> Informed {
-        let list = lists::tables(query.clone(), &[])?;
-        informed(&query, &list.schema(), request)
+        informed(&query, &query.clone().into_builder().schema(), request)
     }
 
     async fn do_get_tables(&self, query: CommandGetTables, request: Request<Ticket>) -> Answered {
-        let list = lists::tables(query, &self.tables(&request).await?)?;
+        let list = lists::tables(query, &self.guarded(&request).await?)?;
         Ok(Response::new(lists::sent(list)))
     }
 

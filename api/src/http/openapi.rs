@@ -13,6 +13,7 @@ use pipeline::metric::Catalogue;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ResponseBuilder,
 };
@@ -32,6 +33,17 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 const ABOUT: &str = "lawpulse lands the logs of an administrative-enforcement platform and serves what they say as \
     numbers. Everything is read-only but pushing events. Errors are `application/problem+json` (RFC 9457). A query \
     parameter that is not listed, or is given twice, is refused. `HEAD` is answered where `GET` is.";
+
+/// What operations are about, in the order of the page.
+const TAGS: [(&str, &str); 7] = [
+    ("metrics", "Numbers: what each means, what it is, how it comes about."),
+    ("standing", "Goals, checks, reports."),
+    ("sql", "Any question."),
+    ("events", "What lands, and what was refused."),
+    ("about", "The lake, what can be asked about, and this interface."),
+    ("health", "For whatever watches the server."),
+    ("pages", "For people."),
+];
 
 /// A document that describes nothing yet.
 pub(super) fn empty(has_accounts: bool) -> OpenApi {
@@ -57,7 +69,9 @@ pub(super) fn empty(has_accounts: bool) -> OpenApi {
             components = components.security_scheme(name, SecurityScheme::Http(scheme));
         }
     }
-    OpenApiBuilder::new().info(info).components(Some(components.build())).build()
+    let tags =
+        TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build());
+    OpenApiBuilder::new().info(info).tags(Some(tags)).components(Some(components.build())).build()
 }
 
 /// Says of every operation what a role needs to be for it.

@@ -155,7 +155,7 @@ fn tag() -> Header {
     request_body(content = Posted, description = "The query."),
     responses(
         RowsOrNot,
-        (status = 413, description = "The result is larger than the role may have, or the body than 256 MiB."),
+        (status = 413, description = "The result is larger than the role may have, or the body than 4 MiB."),
         (status = 415, description = "The body is not said to be JSON."),
     )
 )]

@@ -4,17 +4,10 @@
 //! part has to be sent on word by word, which a syntax tree no longer has.
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, TokenizerError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenizerError};
 
 use super::failure::{Failure, char_at, code};
-
-/// A word or sign of a statement, and where it is.
-#[derive(Debug, Clone)]
-struct Placed {
-    token: Token,
-    start: usize,
-    end: usize,
-}
+use crate::sql_door::{Placed, place};
 
 /// The words of one statement, read from the first to the last.
 #[derive(Debug, Clone)]
@@ -33,7 +26,9 @@ pub(super) fn split(source: &str) -> Result<Vec<Tokens<'_>>, Failure> {
             statements.push(Tokens { source, placed: std::mem::take(placed), at: 0 });
         }
     };
-    for one in place(source)? {
+    let all =
+        place(&PostgreSqlDialect {}, source).map_err(|error| untokenizable(source, &error))?;
+    for one in all {
         match one.token {
             Token::SemiColon => finish(&mut placed),
             Token::Whitespace(_) | Token::EOF => {}
@@ -42,29 +37,6 @@ pub(super) fn split(source: &str) -> Result<Vec<Tokens<'_>>, Failure> {
     }
     finish(&mut placed);
     Ok(statements)
-}
-
-/// Every token with its place in bytes; the tokenizer counts lines and characters.
-fn place(source: &str) -> Result<Vec<Placed>, Failure> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, source)
-        .tokenize_with_location()
-        .map_err(|error| untokenizable(source, &error))?;
-    let mut characters = source.char_indices();
-    let (mut line, mut column, mut offset) = (1, 1, 0);
-    let mut placed: Vec<Placed> = Vec::new();
-    for one in tokens {
-        let start = one.span.start;
-        while (line, column) < (start.line, start.column) {
-            let Some((_, character)) = characters.next() else { break };
-            offset = characters.offset();
-            (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
-        }
-        if let Some(last) = placed.last_mut() {
-            last.end = offset;
-        }
-        placed.push(Placed { token: one.token, start: offset, end: source.len() });
-    }
-    Ok(placed)
 }
 
 fn untokenizable(source: &str, error: &TokenizerError) -> Failure {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::placed::{Placed, place};
 
 /// The statement with its question marks numbered. One that cannot be read stays as it is: the engine says what is wrong
 /// with it, and where.
@@ -11,25 +13,17 @@ pub fn numbered(sql: &str) -> Cow<'_, str> {
     if !sql.contains('?') {
         return Cow::Borrowed(sql);
     }
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else {
-        return Cow::Borrowed(sql);
-    };
-    let is_mark = |token: &Token| matches!(token, Token::Placeholder(name) if name == "?");
-    let mut marks = tokens
-        .iter()
-        .filter(|one| is_mark(&one.token))
-        .map(|one| (one.span.start.line, one.span.start.column))
-        .peekable();
+    let Ok(tokens) = place(&GenericDialect {}, sql) else { return Cow::Borrowed(sql) };
     let mut told = String::with_capacity(sql.len() + 16);
-    let (mut line, mut column, mut number) = (1, 1, 0);
-    for letter in sql.chars() {
-        if marks.next_if_eq(&(line, column)).is_some() {
-            number += 1;
-            told.push_str(&format!("${number}"));
-        } else {
-            told.push(letter);
+    let mut number = 0;
+    for Placed { token, start, end } in tokens {
+        match token {
+            Token::Placeholder(name) if name == "?" => {
+                number += 1;
+                told.push_str(&format!("${number}"));
+            }
+            _ => told.push_str(&sql[start..end]),
         }
-        (line, column) = if letter == '\n' { (line + 1, 1) } else { (line, column + 1) };
     }
     Cow::Owned(told)
 }

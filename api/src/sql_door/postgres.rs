@@ -37,7 +37,7 @@ use pipeline::query::{CATALOG, Guarded};
 
 use crate::caller::Caller;
 use comments::Comments;
-pub(crate) use information::type_name;
+pub(crate) use information::{TABLE_KINDS, table_kind, type_name};
 
 type DataResult<T> = datafusion::common::Result<T>;
 

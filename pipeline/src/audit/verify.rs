@@ -7,7 +7,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt as _;
 
-use super::{AUDIT_LOG, Head, journal, row};
+use super::{AUDIT_LOG, Head, row};
 use crate::error::{Error, Result};
 
 /// Memory for bringing the rows into their order; beyond it they are sorted on disk.
@@ -41,7 +41,7 @@ pub struct Breach {
 /// can be cut off without a trace in what is left. Fails when the lake has no log, or it cannot be read.
 pub async fn verify(root: &Path, noted: Option<&Head>) -> Result<Verified> {
     let root = root.canonicalize().map_err(Error::io("open", root))?;
-    let Some(table) = super::read_only(&root).await? else {
+    let Some((table, unreadable)) = super::read(&root).await? else {
         return Err(Error::Request(format!(
             "there is no audit log in `{}`; `lawpulse serve` writes one",
             root.display()
@@ -63,7 +63,6 @@ pub async fn verify(root: &Path, noted: Option<&Head>) -> Result<Verified> {
             }
         }
     }
-    let unreadable = journal::read(&root.join(super::JOURNAL), 0)?.unreadable;
     Ok(walk.end(
         unreadable
             .first()

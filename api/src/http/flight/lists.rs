@@ -12,11 +12,11 @@ use arrow_flight::sql::{
     SqlSupportedCaseSensitivity, SqlSupportedTransaction, XdbcDataType,
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use pipeline::query::CATALOG;
+use pipeline::query::{CATALOG, Guarded};
 use tonic::Status;
 
 use super::{FlightStream, plain, prepared, status};
-use crate::sql_door::Table;
+use crate::sql_door::{TABLE_KINDS, table_kind};
 
 /// The version of the Arrow format that is spoken.
 const ARROW_FORMAT: &str = "1.5";
@@ -36,27 +36,27 @@ pub(super) fn catalogs(query: CommandGetCatalogs) -> List {
     list.build().map_err(status::failed)
 }
 
-pub(super) fn schemas(query: CommandGetDbSchemas, tables: &[Table]) -> List {
+pub(super) fn schemas(query: CommandGetDbSchemas, guarded: &Guarded) -> List {
     let mut list = query.into_builder();
-    for of_schema in tables.chunk_by(|a, b| a.schema == b.schema) {
-        list.append(CATALOG, &of_schema[0].schema);
-    }
+    guarded.schemas().into_iter().for_each(|schema| list.append(CATALOG, schema));
     list.build().map_err(status::failed)
 }
 
-pub(super) fn tables(query: CommandGetTables, tables: &[Table]) -> List {
+pub(super) fn tables(query: CommandGetTables, guarded: &Guarded) -> List {
     let mut list = query.into_builder();
-    for table in tables {
-        let columns = plain::schema(&table.columns);
-        list.append(CATALOG, &table.schema, &table.name, table.kind(), &columns)
-            .map_err(status::failed)?;
+    for (schema, tables) in guarded.tables() {
+        for (name, table) in tables {
+            let columns = plain::schema(&table.schema());
+            list.append(CATALOG, schema, name, table_kind(table), &columns)
+                .map_err(status::failed)?;
+        }
     }
     list.build().map_err(status::failed)
 }
 
 pub(super) fn table_types(query: CommandGetTableTypes) -> List {
     let mut list = query.into_builder();
-    Table::KINDS.into_iter().for_each(|kind| list.append(kind));
+    TABLE_KINDS.into_iter().for_each(|kind| list.append(kind));
     list.build().map_err(status::failed)
 }
 

@@ -124,10 +124,17 @@ fn is_view(table: &Arc<dyn TableProvider>) -> bool {
     table.table_type() == TableType::View
 }
 
+/// The kinds of table that there are, as SQL's standard names them.
+pub(crate) const TABLE_KINDS: [&str; 2] = ["BASE TABLE", "VIEW"];
+
+/// Which of them a table is.
+pub(crate) fn table_kind(table: &Arc<dyn TableProvider>) -> &'static str {
+    TABLE_KINDS[usize::from(is_view(table))]
+}
+
 fn listed_tables(listed: &Listed<'_>) -> DataResult<Arc<dyn TableProvider>> {
     let rows = listed.len();
-    let kinds =
-        listed.iter().map(|(_, _, table)| if is_view(table) { "VIEW" } else { "BASE TABLE" });
+    let kinds = listed.iter().map(|(_, _, table)| table_kind(table));
     table_of(vec![
         ("table_catalog", same(CATALOG, rows)),
         ("table_schema", texts(listed.iter().map(|(schema, ..)| schema.as_str()))),
