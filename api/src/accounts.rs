@@ -14,7 +14,7 @@ pub(crate) mod stamp;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -91,7 +91,11 @@ struct Shared {
     key: [u8; 32],
     turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    /// Those who show the same stand in one line, and whoever comes first is verified for all of them.
+    lines: Mutex<HashMap<blake3::Hash, Weak<Line>>>,
 }
+
+type Line = tokio::sync::Mutex<()>;
 
 /// One reading of the file and what was verified against it: both are replaced together, so that nothing outlives the
 /// hash that it was verified against.
@@ -193,13 +197,20 @@ impl Accounts {
             key: secret::random()?,
             turns: Arc::new(Semaphore::new(VERIFICATIONS_AT_ONCE)),
             places: Arc::new(Semaphore::new(VERIFICATIONS_WAITING)),
+            lines: Mutex::default(),
         })))
     }
 
-    /// Reads the files again that have changed. A broken one leaves the last accounts in force, and the log says so.
+    /// The accounts as they are now, each change a line, for the audit log.
+    pub fn described(&self) -> Vec<String> {
+        self.state().book.changes_since(&Book::default())
+    }
+
+    /// Reads the files again that have changed, and gives what is different now, each change a line. A broken file leaves
+    /// the last accounts in force, and the log says so.
     ///
     /// Blocks for as long as a small file takes to read.
-    pub fn reload_if_changed(&self) {
+    pub fn reload_if_changed(&self) -> Vec<String> {
         let shared = &self.0;
         if let Some(oidc) = &shared.oidc {
             oidc.reload_if_changed();
@@ -207,18 +218,21 @@ impl Accounts {
         let mut known = lock(&shared.stamp);
         let stamp = Stamp::of(&shared.path);
         if *known == stamp {
-            return;
+            return Vec::new();
         }
         *known = stamp;
         match Book::read(&shared.path) {
             Ok(book) => {
                 tracing::info!(accounts = book.accounts().count(), "the accounts changed");
+                let changes = book.changes_since(&self.state().book);
                 let state = Arc::new(State { book, verified: Mutex::default() });
                 *shared.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+                changes
             }
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(error, "the accounts cannot be read; the last ones hold");
+                Vec::new()
             }
         }
     }
@@ -331,11 +345,12 @@ impl Accounts {
             return Ok(caller);
         }
         self.may_try(shown.name(), peer)?;
-        let turn = self.turn().await?;
+        let first_in_line = self.line(digest).lock_owned().await;
         // Many requests of one client come at once; the first of them has perhaps been verified meanwhile.
         if let Some(caller) = self.remembered(digest) {
             return Ok(caller);
         }
+        let turn = self.turn().await?;
         // Those that waited with this one may have failed meanwhile.
         self.may_try(shown.name(), peer)?;
         let (state, today) = (self.state(), self.today());
@@ -347,7 +362,7 @@ impl Accounts {
         let accounts = self.clone();
         // Ends on its own when the client goes away, so that nobody fails uncounted; the turn is kept until then.
         let verification = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _until_the_end = (turn, first_in_line);
             let is_right = hash.matches(&secret);
             match owner.filter(|_| is_right) {
                 Some(owner) => {
@@ -373,6 +388,17 @@ impl Accounts {
         let verified = lock(&state.verified).get(&digest).cloned()?;
         let is_valid = now < verified.until && is_valid_on(verified.owner.expires, today);
         state.caller(&verified.owner.name, today).filter(|_| is_valid)
+    }
+
+    fn line(&self, digest: blake3::Hash) -> Arc<Line> {
+        let mut lines = lock(&self.0.lines);
+        if let Some(line) = lines.get(&digest).and_then(Weak::upgrade) {
+            return line;
+        }
+        lines.retain(|_, line| line.strong_count() > 0);
+        let line = Arc::new(Line::default());
+        lines.insert(digest, Arc::downgrade(&line));
+        line
     }
 
     /// A turn to compute a hash. So many wait for one and no more.

@@ -43,6 +43,8 @@ pub enum Deed {
     Push,
     /// A login.
     Login,
+    /// A change of an account.
+    Account,
 }
 
 impl Deed {
@@ -53,6 +55,7 @@ impl Deed {
             Self::Read => "read",
             Self::Push => "push",
             Self::Login => "login",
+            Self::Account => "account",
         }
     }
 }
@@ -112,6 +115,19 @@ impl Audit {
             open.end("answered", None, None);
         }
         Ok(())
+    }
+
+    /// Notes accounts as a server finds them: all at its start (`found`), later what is different (`changed`). Whoever
+    /// wrote the file is not known; it can only be written on the server's own machine.
+    pub fn accounts(&self, changes: &[String], outcome: &str) {
+        let Some(log) = &self.log else { return };
+        let process = std::process::id().to_string();
+        for change in changes {
+            let begun = begun(Surface::CommandLine, None, &process, Deed::Account, change);
+            if let Err(error) = log.note(begun, outcome, None) {
+                tell(&error);
+            }
+        }
     }
 
     /// Notes a login that failed. `account` is the one that was tried, if there is one of that name: people type passwords

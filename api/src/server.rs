@@ -302,6 +302,9 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let (audit, view) = (Audit::to(log.clone()), reader.view());
     let server = Server::new(definitions, &options, accounts, tls.clone(), audit, view)?;
     let server = Arc::new(server);
+    if let Some(accounts) = server.accounts() {
+        server.audit.accounts(&accounts.described(), "found");
+    }
     let lander = Lander {
         server: Arc::clone(&server),
         lake,
@@ -551,7 +554,7 @@ async fn keep_keys(server: Arc<Server>) {
         let server = Arc::clone(&server);
         let looked = tokio::task::spawn_blocking(move || {
             if let Some(accounts) = &server.accounts {
-                accounts.reload_if_changed();
+                server.audit.accounts(&accounts.reload_if_changed(), "changed");
             }
             if let Some(tls) = &server.tls {
                 tls.reload_if_changed();

@@ -50,7 +50,7 @@ pub struct Account {
 }
 
 /// What a program logs in with.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     /// Tells tokens apart.
@@ -63,6 +63,16 @@ pub struct Token {
     /// The local day from which it is no longer valid.
     #[serde(default, deserialize_with = "day")]
     pub expires: Option<NaiveDate>,
+}
+
+impl Token {
+    fn described(&self) -> String {
+        format!("token {}, expires {}", self.id, shown(self.expires, "never"))
+    }
+}
+
+fn shown(value: Option<impl Display>, without: &str) -> String {
+    value.map_or_else(|| without.to_owned(), |value| value.to_string())
 }
 
 /// A day without time or offset, as TOML writes it.
@@ -80,6 +90,41 @@ impl Account {
     /// Whether the account is valid on a day.
     pub fn is_valid_on(&self, today: NaiveDate) -> bool {
         is_valid_on(self.expires, today)
+    }
+
+    fn described(&self) -> Vec<String> {
+        let password = if self.password.is_some() { "with a password" } else { "without password" };
+        let mut lines = vec![format!(
+            "{} of {}, {password}, expires {}",
+            self.role,
+            shown(self.scope.as_ref(), "the whole lake"),
+            shown(self.expires, "never")
+        )];
+        lines.extend(self.tokens.iter().map(Token::described));
+        lines
+    }
+
+    fn changes_since(&self, before: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        let mut compare = |what: &str, now: String, earlier: String| {
+            if now != earlier {
+                changes.push(format!("{what} {now}, was {earlier}"));
+            }
+        };
+        compare("role", self.role.to_string(), before.role.to_string());
+        let scope = |account: &Self| shown(account.scope.as_ref(), "the whole lake");
+        compare("scope", scope(self), scope(before));
+        compare("expires", shown(self.expires, "never"), shown(before.expires, "never"));
+        if (&self.password, &self.scram) != (&before.password, &before.scram) {
+            let is_gone = self.password.is_none();
+            changes.push(if is_gone { "password removed" } else { "password changed" }.to_owned());
+        }
+        let is_gone = |token: &&Token| !self.tokens.contains(token);
+        let is_new = |token: &&Token| !before.tokens.contains(token);
+        let gone = before.tokens.iter().filter(is_gone);
+        changes.extend(gone.map(|token| format!("token {} removed", token.id)));
+        changes.extend(self.tokens.iter().filter(is_new).map(Token::described));
+        changes
     }
 
     /// The caller that this account stands for.
@@ -241,6 +286,21 @@ impl Book {
     /// All accounts, by name.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values()
+    }
+
+    /// What is different from an earlier book, each change a line that begins with the account's name. No line holds a
+    /// secret or its hash.
+    pub fn changes_since(&self, earlier: &Self) -> Vec<String> {
+        let removed = earlier.accounts.keys().filter(|name| !self.accounts.contains_key(*name));
+        let mut changes: Vec<String> = removed.map(|name| format!("{name}: removed")).collect();
+        for (name, account) in &self.accounts {
+            let of_account = match earlier.accounts.get(name) {
+                Some(before) => account.changes_since(before),
+                None => account.described(),
+            };
+            changes.extend(of_account.into_iter().map(|change| format!("{name}: {change}")));
+        }
+        changes
     }
 
     /// Changes the file: nobody else changes it meanwhile, and whoever reads it finds all of the change or nothing.
@@ -436,6 +496,36 @@ mod tests {
         let missing = Book::edit(&path, |book| book.remove("wang")).unwrap_err().to_string();
         assert!(missing.contains("there are: li"), "{missing}");
         assert_eq!(fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn what_changes_is_told_line_by_line_and_without_secrets() {
+        let (mut before, mut now) = (Book::default(), Book::default());
+        let (stays, changes, goes) = (account("li"), account("wang"), account("zhao"));
+        for known in [&stays, &changes, &goes] {
+            before.add(known.clone()).unwrap();
+        }
+        let other = account("wang");
+        let other = Account { role: Role::Admin, scope: None, expires: None, ..other };
+        let comes = Account { password: None, scram: None, tokens: Vec::new(), ..account("xu") };
+        for known in [&stays, &other, &comes] {
+            now.add(known.clone()).unwrap();
+        }
+        assert_eq!(before.changes_since(&before), [""; 0]);
+        let (old, new) = (&changes.tokens[0].id, &other.tokens[0].id);
+        assert_eq!(
+            now.changes_since(&before),
+            [
+                "zhao: removed",
+                "wang: role admin, was analyst",
+                "wang: scope the whole lake, was area:北区",
+                "wang: expires never, was 2027-01-01",
+                "wang: password changed",
+                &format!("wang: token {old} removed"),
+                &format!("wang: token {new}, expires never"),
+                "xu: analyst of area:北区, without password, expires 2027-01-01",
+            ]
+        );
     }
 
     #[test]

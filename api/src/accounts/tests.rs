@@ -176,10 +176,11 @@ async fn after_six_failures_the_right_password_waits_too_but_not_where_it_is_rem
 #[tokio::test]
 async fn requests_that_come_at_once_are_verified_once() {
     let kept = kept(li().0);
-    let asked = (0..40).map(|_| kept.password(PASSWORD));
+    let asked = (0..200).map(|_| kept.password(PASSWORD));
     let answers = futures::future::join_all(asked).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(kept.remembered(), 1);
+    assert!(lock(&kept.accounts.0.lines).values().all(|line| line.strong_count() == 0));
 }
 
 #[test]
