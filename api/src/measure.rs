@@ -1,15 +1,16 @@
 //! The catalogue as families of series: what `/metrics` says about the district.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use chrono::{Datelike, Days, NaiveDate};
 use pipeline::check::{Checks, Outcome};
 use pipeline::definition::Definitions;
 use pipeline::goal::{Goal, Progress, Status};
 use pipeline::metric::{
-    self, Catalogue, Metric, Period, PrometheusType, Request, Sample, Scope, ScopeKind, Window,
+    self, Catalogue, Choice, Metric, Period, PrometheusType, Request, Sample, Scope, ScopeKind,
+    Window,
 };
 use pipeline::query::View;
 use tokio::task::JoinSet;
@@ -34,10 +35,13 @@ pub async fn measure(view: &Arc<View>, catalogue: &Catalogue, today: NaiveDate) 
     let mut questions = Vec::new();
     for metric in catalogue.iter() {
         let Some(period) = period_of(metric.prometheus().window, view, today) else { continue };
-        questions.extend(combinations(metric).into_iter().map(|parameters| Question {
+        let choices = metric.choices(|_, _| true);
+        let at_once = if metric.joins_choices() { choices.len() } else { 1 };
+        let parts = choices.chunks(at_once);
+        questions.extend(parts.map(|choices| Question {
             metric: metric.clone(),
             period,
-            parameters,
+            choices: choices.to_vec(),
         }));
     }
     let scopes: Arc<[Scope]> = scopes_of_today(view, today).into();
@@ -47,28 +51,38 @@ pub async fn measure(view: &Arc<View>, catalogue: &Catalogue, today: NaiveDate) 
     let mut measurement = Measurement::default();
     for of_metric in answered.chunk_by(|one, next| one.0.metric.id() == next.0.metric.id()) {
         let metric = &of_metric[0].0.metric;
-        let values: Result<Values, &String> = of_metric
+        let values: Result<Vec<Values>, &String> = of_metric
             .iter()
-            .map(|(question, answer)| Ok((&question.parameters, answer.as_ref()?.as_slice())))
+            .map(|(question, answer)| {
+                let samples = answer.as_ref()?.iter().map(Vec::as_slice);
+                Ok(question.choices.iter().zip(samples).collect())
+            })
             .collect();
         match values {
-            Ok(values) => measurement.families.extend(families_of(metric, &scopes, &values)),
+            Ok(values) => {
+                let values = values.concat();
+                measurement.families.extend(families_of(metric, &scopes, &values));
+            }
             Err(error) => measurement.failures.push((metric.id().to_owned(), error.clone())),
         }
     }
     measurement
 }
 
-/// The samples of each combination of parameters.
-type Values<'v> = Vec<(&'v BTreeMap<String, String>, &'v [Sample])>;
+/// The samples of each choice.
+type Values<'v> = Vec<(&'v Choice, &'v [Sample])>;
 
 /// One evaluation of a metric.
 #[derive(Debug)]
 struct Question {
     metric: Metric,
     period: Period,
-    parameters: BTreeMap<String, String>,
+    /// What one query computes.
+    choices: Vec<Choice>,
 }
+
+/// The samples of each choice of a question, or why there are none.
+type Answer = Result<Vec<Vec<Sample>>, String>;
 
 /// Answers questions in their order, as many at once as there are processors: most of the work of a small
 /// question is its plan, which one processor makes.
@@ -77,7 +91,7 @@ async fn answer_all(
     questions: &Arc<[Question]>,
     scopes: &Arc<[Scope]>,
     today: NaiveDate,
-) -> Vec<Result<Vec<Sample>, String>> {
+) -> Vec<Answer> {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
@@ -88,12 +102,15 @@ async fn answer_all(
             let mut answers = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(Question { metric, period, parameters }) = questions.get(index) else {
+                let Some(Question { metric, period, choices }) = questions.get(index) else {
                     return answers;
                 };
-                let request =
-                    Request { periods: &[*period], scopes: &scopes, parameters, as_of: today };
-                let answer = metric::evaluate(&view, metric, &request).await;
+                let (periods, parameters) = (&[*period], &Choice::new());
+                let request = Request { periods, scopes: &scopes, parameters, as_of: today };
+                let started = Instant::now();
+                let answer = metric::evaluate_each(&view, metric, &request, choices).await;
+                let milliseconds = started.elapsed().as_millis();
+                tracing::debug!(metric = metric.id(), ?choices, milliseconds, "measured");
                 answers.push((index, answer.map_err(|error| error.to_string())));
             }
         });
@@ -246,24 +263,6 @@ fn period_of(window: Window, view: &View, today: NaiveDate) -> Option<Period> {
             Some(Period { start, end: tomorrow })
         }
     }
-}
-
-/// Every combination of the metric's parameters.
-fn combinations(metric: &Metric) -> Vec<BTreeMap<String, String>> {
-    let mut combinations = vec![BTreeMap::new()];
-    for (name, parameter) in metric.parameters() {
-        combinations = combinations
-            .iter()
-            .flat_map(|chosen| {
-                parameter.values.iter().map(move |value| {
-                    let mut chosen = chosen.clone();
-                    chosen.insert(name.clone(), value.clone());
-                    chosen
-                })
-            })
-            .collect();
-    }
-    combinations
 }
 
 fn families_of(metric: &Metric, scopes: &[Scope], values: &Values<'_>) -> Vec<Family> {

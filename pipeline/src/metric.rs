@@ -12,12 +12,12 @@ mod table;
 
 pub(crate) use answers::Answers;
 pub use catalogue::{
-    Catalogue, Direction, Group, Kind, Metric, Parameter, Prometheus, PrometheusType, Thresholds,
-    Window,
+    Catalogue, Choice, Direction, Group, Kind, Metric, Parameter, Prometheus, PrometheusType,
+    Thresholds, Window,
 };
 pub use coverage::{Coverage, coverage};
 pub(crate) use evaluate::names;
-pub use evaluate::{Evidence, Request, Sample, evaluate, explain};
+pub use evaluate::{Evidence, Request, Sample, evaluate, evaluate_each, explain};
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};
 pub use scope::{Scope, ScopeKind, all_scopes, resolve};

@@ -21,26 +21,30 @@
 -- window = "28d"
 with decided as (
     select
-        scope_id,
-        period_start,
-        cast(decided_date - filed_date as double) as days
+        choices.choice,
+        $statistic as statistic,
+        decided_cases.scope_id,
+        decided_cases.period_start,
+        cast(decided_cases.decided_date - decided_cases.filed_date as double) as days
     from decided_cases
+    cross join choices
     where
-        filed_date is not null
-        and case when procedure = 'simple' then 'simple' else 'ordinary' end = $procedure
+        decided_cases.filed_date is not null
+        and case when decided_cases.procedure = 'simple' then 'simple' else 'ordinary' end = $procedure
 )
 
 select
+    choice,
     scope_id,
     period_start,
-    case $statistic
+    case statistic
         when 'mean' then avg(days)
         when 'median' then percentile_cont(0.5) within group (order by days)
         else percentile_cont(0.9) within group (order by days)
     end as value,
     count(*) as denominator
 from decided
-group by scope_id, period_start
+group by choice, statistic, scope_id, period_start
 -- rows
 select
     scope_id,

@@ -19,7 +19,8 @@
 -- window = "now"
 with running as (
     select
-        *,
+        choices.choice,
+        running_clocks.*,
         case $mark
             when 'decision_60' then last_day + 30
             when 'decision_75' then last_day + 15
@@ -27,8 +28,9 @@ with running as (
             else due_working_days(last_day, 2)
         end as horizon
     from running_clocks
+    cross join choices
     where
-        clock = case $mark
+        running_clocks.clock = case $mark
             when 'service_5' then 'case_service'
             when 'publication_5' then 'case_publication'
             else 'case_decision'
@@ -36,6 +38,7 @@ with running as (
 )
 
 select
+    choice,
     scope_id,
     period_start,
     clock,

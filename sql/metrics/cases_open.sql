@@ -20,23 +20,26 @@
 with spans as (
     -- The days, counted since 1970, on which a case is open and of that age.
     select
-        org_id,
-        cast(filed_date as int)
+        choices.choice,
+        cases.org_id,
+        cast(cases.filed_date as int)
         + case $age when '31-60' then 31 when '61-90' then 61 when 'over-90' then 91 else 0 end
             as first_day,
         least(
-            cast(ended_date as int),
-            cast(filed_date as int)
+            cast(cases.ended_date as int),
+            cast(cases.filed_date as int)
             + case $age when '0-30' then 31 when '31-60' then 61 when '61-90' then 91 end
         ) as day_after
     from cases
+    cross join choices
     where
-        filed_date is not null
-        and (ended_date is null or ended_date > least($from, $as_of))
+        cases.filed_date is not null
+        and (cases.ended_date is null or cases.ended_date > least($from, $as_of))
 ),
 
 changes as (
     select
+        choice,
         org_id,
         first_day as day,
         1 as change
@@ -44,6 +47,7 @@ changes as (
     where day_after is null or day_after > first_day
     union all
     select
+        choice,
         org_id,
         day_after as day,
         -1 as change
@@ -53,11 +57,12 @@ changes as (
 
 daily as (
     select
+        choice,
         org_id,
         day,
         sum(change) as change
     from changes
-    group by org_id, day
+    group by choice, org_id, day
 ),
 
 -- Summed per unit before the scopes multiply the rows.
@@ -65,15 +70,17 @@ at_ends as (
     select
         periods.period_start,
         periods.period_end,
+        daily.choice,
         daily.org_id,
         sum(daily.change) as open_cases
     from periods
     inner join daily
         on cast(least(periods.period_end - 1, $as_of) as int) >= daily.day
-    group by periods.period_start, periods.period_end, daily.org_id
+    group by periods.period_start, periods.period_end, daily.choice, daily.org_id
 )
 
 select
+    at_ends.choice,
     scope_orgs.scope_id,
     at_ends.period_start,
     sum(at_ends.open_cases) as value
@@ -83,7 +90,7 @@ inner join scope_orgs
         at_ends.org_id = scope_orgs.org_id
         and at_ends.period_end > scope_orgs.valid_from
         and at_ends.period_end <= scope_orgs.valid_to
-group by scope_orgs.scope_id, at_ends.period_start
+group by at_ends.choice, scope_orgs.scope_id, at_ends.period_start
 -- rows
 with aged as (
     select

@@ -19,6 +19,7 @@
 -- window = "all"
 with revocations as (
     select
+        choices.choice,
         scope_orgs.scope_id,
         period_days.period_start,
         acts.event_id,
@@ -31,6 +32,7 @@ with revocations as (
             acts.org_id = scope_orgs.org_id
             and period_days.day >= scope_orgs.valid_from
             and period_days.day < scope_orgs.valid_to
+    cross join choices
     where
         acts.event_type = 'certificate.revoked'
         and ($reason = 'all' or json_get_str(acts.attributes, 'reason') = $reason)
@@ -38,15 +40,17 @@ with revocations as (
 
 revoked as (
     select
+        choice,
         scope_id,
         period_start,
         count(distinct coalesce(object_id, event_id)) as certificates
     from revocations
-    group by scope_id, period_start
+    group by choice, scope_id, period_start
 ),
 
 revoked_ids as (
     select
+        choice,
         scope_id,
         period_start,
         unnest(officer_ids) as officer_id
@@ -55,28 +59,33 @@ revoked_ids as (
 
 persons as (
     select
+        choice,
         scope_id,
         period_start,
         set_union(officers) as officers
     from (
         select
-            scope_id,
-            period_start,
-            officers
+            choices.choice,
+            roster.scope_id,
+            roster.period_start,
+            roster.officers
         from roster
+        cross join choices
         union all
         select
+            revoked_ids.choice,
             revoked_ids.scope_id,
             revoked_ids.period_start,
             set_of(officer_numbers.officer_no) as officers
         from revoked_ids
         inner join officer_numbers on revoked_ids.officer_id = officer_numbers.officer_id
-        group by revoked_ids.scope_id, revoked_ids.period_start
+        group by revoked_ids.choice, revoked_ids.scope_id, revoked_ids.period_start
     ) as known
-    group by scope_id, period_start
+    group by choice, scope_id, period_start
 )
 
 select
+    persons.choice,
     persons.scope_id,
     persons.period_start,
     coalesce(revoked.certificates, 0) as value,
@@ -84,7 +93,8 @@ select
 from persons
 left join revoked
     on
-        persons.scope_id = revoked.scope_id
+        persons.choice = revoked.choice
+        and persons.scope_id = revoked.scope_id
         and persons.period_start = revoked.period_start
 -- rows
 select

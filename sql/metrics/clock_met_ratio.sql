@@ -24,10 +24,10 @@ with judged as (
             else due_date
         end as day
     from clocks
-    where clock = $clock or ($clock = 'all' and rule <> 'party')
 )
 
 select
+    choices.choice,
     scope_orgs.scope_id,
     period_days.period_start,
     judged.clock,
@@ -45,6 +45,8 @@ inner join scope_orgs
         judged.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
+cross join choices
 where
-    judged.is_met is not null
+    (judged.clock = $clock or ($clock = 'all' and judged.rule <> 'party'))
+    and judged.is_met is not null
     and (judged.stop_date is not null or judged.due_date < $as_of)

@@ -17,6 +17,7 @@
 -- type = "gauge"
 -- window = "none"
 select
+    choices.choice,
     scope_orgs.scope_id,
     period_days.period_start,
     clocks.clock,
@@ -33,6 +34,7 @@ inner join scope_orgs
         clocks.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
+cross join choices
 where
     (clocks.clock = $clock or ($clock = 'all' and clocks.rule <> 'party'))
     and coalesce(clocks.start_date, clocks.stop_date) >= $from

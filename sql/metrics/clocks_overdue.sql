@@ -18,17 +18,22 @@
 -- type = "gauge"
 -- window = "none"
 select
-    scope_id,
-    period_start,
-    clock,
-    object_id,
-    org_id,
-    party_id,
-    start_date,
-    due_date,
-    days_left
+    choices.choice,
+    running_clocks.scope_id,
+    running_clocks.period_start,
+    running_clocks.clock,
+    running_clocks.object_id,
+    running_clocks.org_id,
+    running_clocks.party_id,
+    running_clocks.start_date,
+    running_clocks.due_date,
+    running_clocks.days_left
 from running_clocks
+cross join choices
 where
-    rule <> 'at_least'
-    and (clock = $clock or ($clock = 'all' and rule <> 'party'))
-    and days_left < 0
+    running_clocks.rule <> 'at_least'
+    and (
+        running_clocks.clock = $clock
+        or ($clock = 'all' and running_clocks.rule <> 'party')
+    )
+    and running_clocks.days_left < 0

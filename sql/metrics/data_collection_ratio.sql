@@ -23,6 +23,7 @@
 -- window = "year"
 with declared as (
     select distinct
+        choices.choice,
         periods.period_start,
         declarations.org_id,
         declarations.kind,
@@ -34,6 +35,7 @@ with declared as (
         on
             declarations.period_start >= periods.period_start
             and declarations.period_end <= periods.period_end
+    cross join choices
     where $kind = 'all' or declarations.kind = $kind
 ),
 
@@ -65,6 +67,7 @@ arrived_days as (
 
 arrived as (
     select
+        declared.choice,
         declared.period_start,
         declared.org_id,
         declared.kind,
@@ -78,6 +81,7 @@ arrived as (
             and arrived_days.day >= declared.declared_from
             and arrived_days.day < declared.declared_to
     group by
+        declared.choice,
         declared.period_start,
         declared.org_id,
         declared.kind,
@@ -85,6 +89,7 @@ arrived as (
 )
 
 select
+    declared.choice,
     scope_orgs.scope_id,
     declared.period_start,
     declared.org_id,
@@ -102,7 +107,8 @@ inner join scope_orgs
         and declared.declared_to - 1 < scope_orgs.valid_to
 left join arrived
     on
-        declared.period_start = arrived.period_start
+        declared.choice = arrived.choice
+        and declared.period_start = arrived.period_start
         and declared.org_id = arrived.org_id
         and declared.kind = arrived.kind
         and declared.declared_from = arrived.declared_from

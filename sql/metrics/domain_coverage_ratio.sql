@@ -18,11 +18,17 @@
 -- type = "gauge"
 -- window = "now"
 select
-    scope_id,
-    period_start,
-    domain,
+    choices.choice,
+    item_holdings.scope_id,
+    item_holdings.period_start,
+    item_holdings.domain,
     count(*) as items,
     bool_or(case $level when 'towns' then for_zhen or for_jiedao else is_comprehensive end) as numerator
 from item_holdings
-where scope_id = 'district' and domain is not null
-group by scope_id, period_start, domain
+cross join choices
+where item_holdings.scope_id = 'district' and item_holdings.domain is not null
+group by
+    choices.choice,
+    item_holdings.scope_id,
+    item_holdings.period_start,
+    item_holdings.domain

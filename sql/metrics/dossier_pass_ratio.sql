@@ -19,6 +19,7 @@
 -- type = "gauge"
 -- window = "year"
 select
+    choices.choice,
     scope_orgs.scope_id,
     period_days.period_start,
     dossiers.dossier_id,
@@ -40,3 +41,4 @@ inner join scope_orgs
         dossiers.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
+cross join choices

@@ -18,23 +18,25 @@
 -- type = "gauge"
 -- window = "none"
 select
-    scope_id,
-    period_start,
-    case_id,
-    org_id,
-    party_id,
-    decided_date,
-    fine_fen,
-    confiscated_fen,
+    choices.choice,
+    decided_cases.scope_id,
+    decided_cases.period_start,
+    decided_cases.case_id,
+    decided_cases.org_id,
+    decided_cases.party_id,
+    decided_cases.decided_date,
+    decided_cases.fine_fen,
+    decided_cases.confiscated_fen,
     case $kind
-        when 'fines' then coalesce(fine_fen, 0)
-        when 'confiscated' then coalesce(confiscated_fen, 0)
-        else coalesce(fine_fen, 0) + coalesce(confiscated_fen, 0)
+        when 'fines' then coalesce(decided_cases.fine_fen, 0)
+        when 'confiscated' then coalesce(decided_cases.confiscated_fen, 0)
+        else coalesce(decided_cases.fine_fen, 0) + coalesce(decided_cases.confiscated_fen, 0)
     end / 100.0 as value
 from decided_cases
+cross join choices
 where
     case $kind
-        when 'fines' then fine_fen > 0
-        when 'confiscated' then confiscated_fen > 0
-        else fine_fen > 0 or confiscated_fen > 0
+        when 'fines' then decided_cases.fine_fen > 0
+        when 'confiscated' then decided_cases.confiscated_fen > 0
+        else decided_cases.fine_fen > 0 or decided_cases.confiscated_fen > 0
     end

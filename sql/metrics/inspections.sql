@@ -18,23 +18,27 @@
 -- type = "counter"
 -- window = "all"
 select
-    scope_id,
-    period_start,
-    inspection_id,
-    joint_task_id,
-    org_id,
-    party_id,
-    finished_date
+    choices.choice,
+    visits.scope_id,
+    visits.period_start,
+    visits.inspection_id,
+    visits.joint_task_id,
+    visits.org_id,
+    visits.party_id,
+    visits.finished_date
 from visits
+cross join choices
 where $counted = 'visits'
 union all
 select
-    scope_id,
-    period_start,
-    inspection_id,
-    joint_task_id,
-    org_id,
-    party_id,
-    finished_date
+    choices.choice,
+    finished_inspections.scope_id,
+    finished_inspections.period_start,
+    finished_inspections.inspection_id,
+    finished_inspections.joint_task_id,
+    finished_inspections.org_id,
+    finished_inspections.party_id,
+    finished_inspections.finished_date
 from finished_inspections
-where $counted = 'participations' and (kind is distinct from 'patrol')
+cross join choices
+where $counted = 'participations' and (finished_inspections.kind is distinct from 'patrol')

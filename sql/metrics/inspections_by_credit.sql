@@ -17,24 +17,28 @@
 -- window = "year"
 with firms as (
     select
+        choices.choice,
         periods.period_start,
         count(distinct parties.party_id) as firms
     from periods
+    cross join choices
     inner join parties
         on
             parties.kind = 'firm'
             and parties.credit_class = $credit_class
             and (parties.valid_from is null or parties.valid_from < periods.period_end)
             and (parties.valid_to is null or parties.valid_to >= periods.period_end)
-    group by periods.period_start
+    group by choices.choice, periods.period_start
 ),
 
 found as (
     select
+        choices.choice,
         visits.scope_id,
         visits.period_start,
         count(*) as visits
     from visits
+    cross join choices
     where exists (
         select 1
         from parties
@@ -45,7 +49,7 @@ found as (
             and (parties.valid_from is null or parties.valid_from <= visits.finished_date)
             and (parties.valid_to is null or parties.valid_to > visits.finished_date)
     )
-    group by visits.scope_id, visits.period_start
+    group by choices.choice, visits.scope_id, visits.period_start
 ),
 
 scopes as (
@@ -54,6 +58,7 @@ scopes as (
 )
 
 select
+    firms.choice,
     scopes.scope_id,
     firms.period_start,
     coalesce(found.visits, 0) as numerator,
@@ -63,6 +68,7 @@ cross join scopes
 left join found
     on
         scopes.scope_id = found.scope_id
+        and firms.choice = found.choice
         and firms.period_start = found.period_start
 -- rows
 select

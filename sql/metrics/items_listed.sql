@@ -17,13 +17,15 @@
 -- type = "gauge"
 -- window = "now"
 select
-    scope_id,
-    period_start,
-    item_code,
-    name,
-    domain,
-    holder_id
+    choices.choice,
+    item_holdings.scope_id,
+    item_holdings.period_start,
+    item_holdings.item_code,
+    item_holdings.name,
+    item_holdings.domain,
+    item_holdings.holder_id
 from item_holdings
+cross join choices
 where
     case $list
         when 'zhen' then for_zhen

@@ -18,6 +18,7 @@
 -- type = "gauge"
 -- window = "none"
 select
+    choices.choice,
     scope_orgs.scope_id,
     period_days.period_start,
     licences.licence_id,
@@ -32,4 +33,5 @@ inner join scope_orgs
         licences.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
+cross join choices
 where $decision = 'all' or licences.decision = $decision

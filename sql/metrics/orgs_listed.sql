@@ -18,6 +18,7 @@
 -- type = "gauge"
 -- window = "now"
 select
+    choices.choice,
     scope_ends.scope_id,
     scope_ends.period_start,
     scope_ends.org_id,
@@ -29,9 +30,10 @@ inner join orgs
         scope_ends.org_id = orgs.org_id
         and (orgs.valid_from is null or orgs.valid_from <= scope_ends.last_day)
         and (orgs.valid_to is null or orgs.valid_to > scope_ends.last_day)
+cross join choices
 where
     case $kind
         when 'team_district' then orgs.kind = 'team' and orgs.established_by = 'district'
         else orgs.kind = $kind
     end
-group by scope_ends.scope_id, scope_ends.period_start, scope_ends.org_id
+group by choices.choice, scope_ends.scope_id, scope_ends.period_start, scope_ends.org_id

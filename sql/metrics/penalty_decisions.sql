@@ -34,18 +34,24 @@ heaviest as (
     group by written_types.penalty_types
 ),
 
-asked as (
-    select severity
-    from penalty_types
-    where
-        penalty_type = case $penalty_type
-            when '没收' then '没收违法所得'
-            when '责令关闭、限制从业' then '责令关闭'
-            else $penalty_type
-        end
+wanted as (
+    select
+        choices.choice,
+        $penalty_type as asked,
+        max(penalty_types.severity) as severity
+    from choices
+    left join penalty_types
+        on
+            case $penalty_type
+                when '没收' then '没收违法所得'
+                when '责令关闭、限制从业' then '责令关闭'
+                else $penalty_type
+            end = penalty_types.penalty_type
+    group by choices.choice, $penalty_type
 )
 
 select
+    wanted.choice,
     decided_cases.scope_id,
     decided_cases.period_start,
     decided_cases.case_id,
@@ -55,6 +61,7 @@ select
     decided_cases.penalty_types
 from decided_cases
 left join heaviest on decided_cases.penalty_types = heaviest.penalty_types
+cross join wanted
 where
-    $penalty_type = 'all'
-    or coalesce(heaviest.severity, 0) = (select max(severity) from asked)
+    wanted.asked = 'all'
+    or coalesce(heaviest.severity, 0) = wanted.severity

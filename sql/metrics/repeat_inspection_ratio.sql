@@ -44,21 +44,22 @@ visited_firms as (
 
 rules as (
     -- Windows of visits asked for reach back to their first day.
-    select
-        rule_id,
-        window_kind,
-        window_days,
-        max_visits,
-        min_orgs,
-        case window_kind
+    select distinct
+        repeat_rules.rule_id,
+        repeat_rules.window_kind,
+        repeat_rules.window_days,
+        repeat_rules.max_visits,
+        repeat_rules.min_orgs,
+        case repeat_rules.window_kind
             when 'day' then cast($from as date)
             when 'week' then cast(date_trunc('week', cast($from as date)) as date)
             when 'month' then cast(date_trunc('month', cast($from as date)) as date)
             when 'year' then cast(date_trunc('year', cast($from as date)) as date)
-            else cast($from as date) - cast(window_days - 1 as int)
+            else cast($from as date) - cast(repeat_rules.window_days - 1 as int)
         end as first_day
     from repeat_rules
-    where $rule = 'any' or rule_id = $rule
+    cross join choices
+    where $rule = 'any' or repeat_rules.rule_id = $rule
 ),
 
 checks as (
@@ -174,18 +175,32 @@ breaches as (
         exceeding.rule_id,
         exceeding.min_orgs
     having count(distinct checks.org_id) >= exceeding.min_orgs
+),
+
+firms as (
+    select
+        visited.scope_id,
+        visited.period_start,
+        visited.party_id,
+        string_agg(distinct breaches.rule_id, ' ') as rules,
+        count(distinct visited.visit_id) as visits
+    from visited
+    left join breaches
+        on
+            visited.party_id = breaches.party_id
+            and visited.visit_id = breaches.visit_id
+    group by visited.scope_id, visited.period_start, visited.party_id
 )
 
 select
-    visited.scope_id,
-    visited.period_start,
-    visited.party_id,
-    string_agg(distinct breaches.rule_id, ' ') as rules,
-    count(distinct visited.visit_id) as visits,
-    count(breaches.rule_id) > 0 as numerator
-from visited
-left join breaches
-    on
-        visited.party_id = breaches.party_id
-        and visited.visit_id = breaches.visit_id
-group by visited.scope_id, visited.period_start, visited.party_id
+    choices.choice,
+    firms.scope_id,
+    firms.period_start,
+    firms.party_id,
+    firms.rules,
+    firms.visits,
+    firms.rules is not null
+    and ($rule = 'any' or strpos(concat(' ', firms.rules, ' '), concat(' ', $rule, ' ')) > 0)
+        as numerator
+from firms
+cross join choices

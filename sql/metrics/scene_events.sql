@@ -18,6 +18,7 @@
 -- type = "counter"
 -- window = "all"
 select
+    choices.choice,
     scope_orgs.scope_id,
     period_days.period_start,
     coalesce(acts.object_id, acts.event_id) as incident_id,
@@ -31,10 +32,12 @@ inner join scope_orgs
         acts.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
+cross join choices
 where
     acts.event_type = 'scene.handled'
     and ($scene = 'all' or json_get_str(acts.attributes, 'scene_id') = $scene)
 group by
+    choices.choice,
     scope_orgs.scope_id,
     period_days.period_start,
     coalesce(acts.object_id, acts.event_id),

@@ -30,6 +30,7 @@ with asked as (
 )
 
 select
+    choices.choice,
     asked.scope_id,
     asked.period_start,
     scenes.scene_id,
@@ -43,4 +44,5 @@ select
     end as value
 from asked
 cross join scenes
+cross join choices
 where scenes.scene_id = $scene

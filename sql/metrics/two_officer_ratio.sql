@@ -19,14 +19,16 @@
 -- type = "gauge"
 -- window = "28d"
 select
-    scope_id,
-    period_start,
-    act,
-    act_id,
-    org_id,
-    day,
-    officers,
-    certified_officers,
-    certified_officers >= 2 as numerator
+    choices.choice,
+    certified_acts.scope_id,
+    certified_acts.period_start,
+    certified_acts.act,
+    certified_acts.act_id,
+    certified_acts.org_id,
+    certified_acts.day,
+    certified_acts.officers,
+    certified_acts.certified_officers,
+    certified_acts.certified_officers >= 2 as numerator
 from certified_acts
-where $act = 'all' or act = $act
+cross join choices
+where $act = 'all' or certified_acts.act = $act

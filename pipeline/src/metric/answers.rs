@@ -46,7 +46,7 @@ impl Answers {
     }
 
     /// When it would remember too much, it forgets everything else: what is asked again comes back soon.
-    pub(super) fn keep(&self, question: Question, samples: &[Sample]) {
+    pub(super) fn keep(&self, question: Question, samples: Arc<[Sample]>) {
         if samples.len() > Self::SAMPLES_MAX {
             return;
         }
@@ -54,8 +54,9 @@ impl Answers {
         if remembered.samples + samples.len() > Self::SAMPLES_MAX {
             *remembered = Remembered::default();
         }
-        if remembered.answers.insert(question, samples.into()).is_none() {
-            remembered.samples += samples.len();
+        let count = samples.len();
+        if remembered.answers.insert(question, samples).is_none() {
+            remembered.samples += count;
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::definition::{self, Definitions};
 use crate::error::{Error, Result};
+use crate::metric::evaluate::names;
 use crate::metric::period::Grain;
 
 /// What a metric's query returns.
@@ -198,6 +199,9 @@ struct Header {
     prometheus: Prometheus,
 }
 
+/// A value for each parameter of a metric, by the parameter's name; those that are left out have their defaults.
+pub type Choice = BTreeMap<String, String>;
+
 /// One metric.
 #[derive(Debug, Clone)]
 pub struct Metric {
@@ -325,6 +329,30 @@ impl Metric {
         &self.sql
     }
 
+    /// Every choice of the parameters whose values `allows` lets through; the choice of nothing where there are none.
+    pub fn choices(&self, allows: impl Fn(&str, &str) -> bool) -> Vec<Choice> {
+        let mut choices = vec![Choice::new()];
+        for (name, parameter) in &self.header.parameters {
+            let values: Vec<_> =
+                parameter.values.iter().filter(|value| allows(name, value)).collect();
+            let with = |choice: &Choice, value: &String| {
+                let mut choice = choice.clone();
+                choice.insert(name.clone(), value.clone());
+                choice
+            };
+            choices = choices
+                .iter()
+                .flat_map(|choice| values.iter().map(move |value| with(choice, value)))
+                .collect();
+        }
+        choices
+    }
+
+    /// Whether one query computes many choices: it joins `choices`.
+    pub fn joins_choices(&self) -> bool {
+        names(&self.sql, "choices")
+    }
+
     /// Completes chosen parameters with the defaults; an unknown name or value is an error.
     pub fn parameter_values(
         &self,
@@ -379,6 +407,9 @@ impl Metric {
             if !parameter.values.contains(&parameter.default) {
                 return wrong("a parameter's default is not one of its values", "correct it");
             }
+        }
+        if names(&sql, "choices") && header.parameters.is_empty() {
+            return wrong("the query joins `choices` and has no parameter", "leave the join out");
         }
         if header.rows && rows_sql.is_some() {
             return wrong("rows = true and a query after `-- rows`", "keep one of the two");

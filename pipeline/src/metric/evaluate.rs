@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Schema};
+use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int32Type, Schema};
 use chrono::NaiveDate;
 use datafusion::logical_expr::AggregateUDF;
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -16,7 +16,7 @@ use crate::bitmap::PeriodSets;
 use crate::error::{Error, Result};
 use crate::memory::MemoryTable;
 use crate::metric::answers::Question;
-use crate::metric::catalogue::{Kind, Metric};
+use crate::metric::catalogue::{Choice, Kind, Metric};
 use crate::metric::period::Period;
 use crate::metric::scope::{Scope, all_scopes};
 use crate::metric::suppress;
@@ -32,7 +32,7 @@ pub struct Request<'r> {
     /// The scopes.
     pub scopes: &'r [Scope],
     /// The chosen parameters; the others have their defaults.
-    pub parameters: &'r BTreeMap<String, String>,
+    pub parameters: &'r Choice,
     /// Today, for what depends on how much time has passed.
     pub as_of: NaiveDate,
 }
@@ -62,18 +62,43 @@ pub struct Sample {
 ///
 /// The same question about one state of a lake is computed once and then remembered.
 pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Result<Vec<Sample>> {
-    let question = Question::of(metric, request);
-    if let Some(samples) = view.answers().get(&question) {
-        return Ok(samples.to_vec());
-    }
-    let samples = answer(view, metric, request).await?;
-    view.answers().keep(question, &samples);
-    Ok(samples)
+    let choices = std::slice::from_ref(request.parameters);
+    Ok(evaluate_each(view, metric, request, choices).await?.pop().unwrap_or_default())
 }
 
-async fn answer(view: &View, metric: &Metric, request: &Request<'_>) -> Result<Vec<Sample>> {
+/// Computes a metric for several choices of its parameters in the place of the request's own, in their order: all by one
+/// query where the metric's joins `choices`, else one after the other.
+pub async fn evaluate_each(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<Vec<Vec<Sample>>> {
+    let question = |parameters| Question::of(metric, &Request { parameters, ..request.clone() });
+    let questions: Vec<Question> = choices.iter().map(question).collect();
+    let mut answers: Vec<_> = questions.iter().map(|it| view.answers().get(it)).collect();
+    let open: Vec<usize> = (0..choices.len()).filter(|place| answers[*place].is_none()).collect();
+    let at_once = if metric.joins_choices() { open.len().max(1) } else { 1 };
+    for places in open.chunks(at_once) {
+        let asked: Vec<Choice> = places.iter().map(|place| choices[*place].clone()).collect();
+        let found = answer(view, metric, request, &asked).await?;
+        for (place, samples) in places.iter().zip(found) {
+            let samples: Arc<[Sample]> = samples.into();
+            view.answers().keep(questions[*place], Arc::clone(&samples));
+            answers[*place] = Some(samples);
+        }
+    }
+    Ok(answers.into_iter().flatten().map(|samples| samples.to_vec()).collect())
+}
+
+async fn answer(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<Vec<Vec<Sample>>> {
     let Some(least) = metric.suppress_below() else {
-        return compute(view, metric, request).await;
+        return compute(view, metric, request, choices).await;
     };
     // What is withheld must not depend on who asks for what: two answers could be subtracted.
     let mut scopes = request.scopes.to_vec();
@@ -82,15 +107,22 @@ async fn answer(view: &View, metric: &Metric, request: &Request<'_>) -> Result<V
             scopes.push(scope);
         }
     }
-    let mut samples =
-        compute(view, metric, &Request { scopes: &scopes, ..request.clone() }).await?;
-    suppress::withhold(&mut samples, &scopes, view.orgs(), least as f64);
-    samples.truncate(request.scopes.len() * request.periods.len());
-    Ok(samples)
+    let wider = Request { scopes: &scopes, ..request.clone() };
+    let mut answers = compute(view, metric, &wider, choices).await?;
+    for samples in &mut answers {
+        suppress::withhold(samples, &scopes, view.orgs(), least as f64);
+        samples.truncate(request.scopes.len() * request.periods.len());
+    }
+    Ok(answers)
 }
 
-async fn compute(view: &View, metric: &Metric, request: &Request<'_>) -> Result<Vec<Sample>> {
-    let prepared = Prepared::new(view, metric, request)?;
+async fn compute(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<Vec<Vec<Sample>>> {
+    let prepared = Prepared::new(view, metric, request, choices)?;
     let what = format!("metric `{}`", metric.id());
     let frame = if metric.counts_rows() {
         prepared.sum_rows(metric).await?
@@ -98,15 +130,18 @@ async fn compute(view: &View, metric: &Metric, request: &Request<'_>) -> Result<
         prepared.plan(&what, metric.sql()).await?
     };
     let batches = frame.collect().await.map_err(Error::query(what))?;
-    let found = read(metric, &batches)?;
-    let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());
-    for scope in request.scopes {
-        for period in request.periods {
-            let numbers = found.get(&(scope.scope_id.clone(), days_of(period.start)));
-            samples.push(sample(metric, scope, *period, numbers.copied().unwrap_or_default()));
+    let found = read(metric, &batches, choices.len())?;
+    let samples_of = |found: &Found| {
+        let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());
+        for scope in request.scopes {
+            for period in request.periods {
+                let numbers = found.get(&(scope.scope_id.clone(), days_of(period.start)));
+                samples.push(sample(metric, scope, *period, numbers.copied().unwrap_or_default()));
+            }
         }
-    }
-    Ok(samples)
+        samples
+    };
+    Ok(found.iter().map(samples_of).collect())
 }
 
 /// The rows behind numbers of a metric.
@@ -138,7 +173,8 @@ pub async fn explain(
         .map(|(scope, _)| scope.clone())
         .collect();
     request.scopes = &shown;
-    let prepared = Prepared::new(view, metric, &request)?;
+    let choices = std::slice::from_ref(request.parameters);
+    let prepared = Prepared::new(view, metric, &request, choices)?;
     let what = format!("the rows of metric `{}`", metric.id());
     let frame = prepared.plan(&what, sql).await?;
     let columns: Vec<String> = frame
@@ -146,6 +182,7 @@ pub async fn explain(
         .fields()
         .iter()
         .filter(|field| !matches!(field.data_type(), DataType::Binary | DataType::BinaryView))
+        .filter(|field| field.name() != CHOICE)
         .map(|field| format!("\"{}\"", field.name()))
         .collect();
     prepared.register("evidence", frame)?;
@@ -172,13 +209,32 @@ pub(super) struct Prepared<'v> {
     view: &'v View,
     context: SessionContext,
     values: BTreeMap<String, ScalarValue>,
+    /// Parameters that a query reads from the table `choices`, for there are several.
+    in_choices: Vec<String>,
 }
 
+/// The column that tells choices apart, counted from 0.
+const CHOICE: &str = "choice";
+
 impl<'v> Prepared<'v> {
-    fn new(view: &'v View, metric: &Metric, request: &Request<'_>) -> Result<Self> {
+    fn new(
+        view: &'v View,
+        metric: &Metric,
+        request: &Request<'_>,
+        choices: &[Choice],
+    ) -> Result<Self> {
         let mut prepared = Self::for_request(view, request)?;
-        for (name, value) in metric.parameter_values(request.parameters)? {
-            prepared.values.insert(name, ScalarValue::from(value.as_str()));
+        let choices = choices.iter().map(|choice| metric.parameter_values(choice));
+        let choices: Vec<Choice> = choices.collect::<Result<_>>()?;
+        if let [choice] = choices.as_slice() {
+            // As values the engine plans with them, and leaves out what they exclude.
+            let values = choice.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+            prepared.values.extend(values);
+        } else {
+            prepared.in_choices = metric.parameters().keys().cloned().collect();
+        }
+        if !metric.parameters().is_empty() {
+            register_choices(&prepared.context, metric, &choices)?;
         }
         Ok(prepared)
     }
@@ -194,11 +250,16 @@ impl<'v> Prepared<'v> {
         values.insert("as_of".to_owned(), date(Some(request.as_of)));
         values.insert("from".to_owned(), date(first));
         values.insert("to".to_owned(), date(end));
-        Ok(Self { view, context, values })
+        Ok(Self { view, context, values, in_choices: Vec::new() })
     }
 
     /// Plans a query, with the views that it names.
     async fn plan(&self, what: &str, sql: &str) -> Result<DataFrame> {
+        let mut sql = sql.to_owned();
+        for name in &self.in_choices {
+            sql = replaced(&sql, &format!("${name}"), &format!("choices.{name}"));
+        }
+        let sql = sql.as_str();
         for (name, view_sql) in needed_views(self.view.request_views(), sql) {
             if !self.context.table_exist(name).map_err(Error::query(name))? {
                 let frame = planned(&self.context, name, view_sql, &self.values).await?;
@@ -240,10 +301,11 @@ impl<'v> Prepared<'v> {
                 format!("{value} as value, {denominator} as denominator")
             }
         };
+        let has_choice = frame.schema().field_with_unqualified_name(CHOICE).is_ok();
+        let keys =
+            if has_choice { "scope_id, period_start, choice" } else { "scope_id, period_start" };
         self.register("counted_rows", frame)?;
-        let sql = format!(
-            "select scope_id, period_start, {columns} from counted_rows group by scope_id, period_start"
-        );
+        let sql = format!("select {keys}, {columns} from counted_rows group by {keys}");
         planned(&self.context, &what, &sql, &self.values).await
     }
 }
@@ -266,13 +328,31 @@ fn needed_views<'v>(views: &'v [(String, String)], sql: &str) -> Vec<(&'v str, &
 
 /// Whether a query has a word.
 pub(crate) fn names(sql: &str, word: &str) -> bool {
+    places_of(sql, word).next().is_some()
+}
+
+fn places_of(sql: &str, word: &str) -> impl Iterator<Item = usize> {
     let is_part = |letter: Option<char>| {
         letter.is_some_and(|letter| letter.is_ascii_alphanumeric() || letter == '_')
     };
-    sql.match_indices(word).any(|(place, _)| {
-        !is_part(sql[..place].chars().next_back())
+    let places = sql.match_indices(word).map(|(place, _)| place);
+    places.filter(move |place| {
+        !is_part(sql[..*place].chars().next_back())
             && !is_part(sql[place + word.len()..].chars().next())
     })
+}
+
+/// A query with another word in the place of one.
+fn replaced(sql: &str, word: &str, other: &str) -> String {
+    let mut made = String::with_capacity(sql.len());
+    let mut from = 0;
+    for place in places_of(sql, word) {
+        made.push_str(&sql[from..place]);
+        made.push_str(other);
+        from = place + word.len();
+    }
+    made.push_str(&sql[from..]);
+    made
 }
 
 /// Plans a query with those of the values that it reads as `$name`.
@@ -366,6 +446,17 @@ fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<(
     )
 }
 
+/// Registers `choices`: what is asked for, a row each.
+fn register_choices(context: &SessionContext, metric: &Metric, choices: &[Choice]) -> Result<()> {
+    let numbers: Int32Array = (0..).take(choices.len()).map(Some).collect();
+    let mut columns: Vec<(&str, ArrayRef)> = vec![(CHOICE, Arc::new(numbers))];
+    for name in metric.parameters().keys() {
+        let values: StringArray = choices.iter().map(|choice| choice.get(name)).collect();
+        columns.push((name, Arc::new(values)));
+    }
+    register(context, "choices", &columns)
+}
+
 fn register(context: &SessionContext, name: &str, columns: &[(&str, ArrayRef)]) -> Result<()> {
     let fields: Vec<_> = columns
         .iter()
@@ -383,15 +474,16 @@ fn missing(metric: &Metric, column: &str) -> Error {
     Error::definition(
         format!("sql/metrics/{}.sql", metric.id()),
         format!("the query returns no column `{column}`"),
-        "a ratio returns numerator and denominator, the others value, all with scope_id and period_start",
+        "a ratio returns numerator and denominator, the others value, all with scope_id and period_start, and with choice where they join choices",
     )
 }
 
 /// The numbers of a scope (by id) and a bucket (by its first day, in days since 1970).
 type Found = HashMap<(String, i32), Numbers>;
 
-fn read(metric: &Metric, batches: &[RecordBatch]) -> Result<Found> {
-    let mut found = Found::new();
+/// The numbers of each choice.
+fn read(metric: &Metric, batches: &[RecordBatch], choices: usize) -> Result<Vec<Found>> {
+    let mut found = vec![Found::new(); choices];
     for batch in batches {
         let column = |name: &str, data_type: &DataType| {
             let column = batch.column_by_name(name)?;
@@ -413,6 +505,14 @@ fn read(metric: &Metric, batches: &[RecordBatch]) -> Result<Found> {
                 return Err(missing(metric, name));
             }
         }
+        let choice = column(CHOICE, &DataType::Int32);
+        if choice.is_none() && choices > 1 {
+            return Err(missing(metric, CHOICE));
+        }
+        let choice_at = |row: usize| {
+            let choice = choice.as_ref().map(|column| column.as_primitive::<Int32Type>());
+            choice.map_or(0, |column| usize::try_from(column.value(row)).unwrap_or(usize::MAX))
+        };
         let at = |column: &Option<ArrayRef>, row: usize| {
             let numbers = column.as_ref()?.as_primitive::<Float64Type>();
             numbers.is_valid(row).then(|| numbers.value(row))
@@ -427,7 +527,8 @@ fn read(metric: &Metric, batches: &[RecordBatch]) -> Result<Found> {
                 denominator: at(&denominators, row),
                 value: at(&values, row),
             };
-            if found.insert(key.clone(), numbers).is_some() {
+            let of_choice = found.get_mut(choice_at(row)).ok_or_else(|| missing(metric, CHOICE))?;
+            if of_choice.insert(key.clone(), numbers).is_some() {
                 return Err(Error::definition(
                     format!("sql/metrics/{}.sql", metric.id()),
                     format!("the query returns scope `{}` twice for one period", key.0),

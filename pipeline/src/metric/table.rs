@@ -25,8 +25,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::access::Access;
 use crate::error::Error;
 use crate::memory::MemoryTable;
-use crate::metric::catalogue::{Catalogue, Metric};
-use crate::metric::evaluate::{Request, Sample, evaluate};
+use crate::metric::catalogue::{Catalogue, Choice, Metric};
+use crate::metric::evaluate::{Request, Sample, evaluate_each};
 use crate::metric::period::{Grain, Period, periods};
 use crate::metric::scope::{Scope, all_scopes, resolve};
 use crate::query::View;
@@ -86,7 +86,7 @@ struct Asked {
     periods: Vec<Period>,
     grain: Grain,
     scopes: Vec<Scope>,
-    parameters: Vec<BTreeMap<String, String>>,
+    choices: Vec<Choice>,
 }
 
 impl MetricTable {
@@ -97,32 +97,28 @@ impl MetricTable {
     }
 
     async fn rows(&self, asked: &Asked) -> DataResult<RecordBatch> {
-        let count = asked.periods.len() * asked.scopes.len() * asked.parameters.len();
+        let count = asked.periods.len() * asked.scopes.len() * asked.choices.len();
         if count > SAMPLES_MAX {
             return plan_err!(
                 "metric `{}` is asked for {count} numbers, {SAMPLES_MAX} are allowed; ask for fewer days, a longer grain or fewer scopes",
                 self.metric.id()
             );
         }
-        let mut answers = Vec::new();
-        for parameters in &asked.parameters {
-            let request = Request {
-                periods: &asked.periods,
-                scopes: &asked.scopes,
-                parameters,
-                as_of: self.desk.today,
-            };
-            let samples = evaluate(&self.desk.view, &self.metric, &request).await.map_err(told)?;
-            answers.push((self.metric.parameter_values(parameters).map_err(told)?, samples));
-        }
+        let request = Request {
+            periods: &asked.periods,
+            scopes: &asked.scopes,
+            parameters: &Choice::new(),
+            as_of: self.desk.today,
+        };
+        let (view, metric, choices) = (&self.desk.view, &self.metric, &asked.choices);
+        let answers = evaluate_each(view, metric, &request, choices).await.map_err(told)?;
+        let complete = |choice| metric.parameter_values(choice).map_err(told);
+        let choices: Vec<Choice> = choices.iter().map(complete).collect::<DataResult<_>>()?;
+        let answers: Vec<_> = choices.into_iter().zip(answers).collect();
         self.batch(asked, &answers)
     }
 
-    fn batch(
-        &self,
-        asked: &Asked,
-        answers: &[(BTreeMap<String, String>, Vec<Sample>)],
-    ) -> DataResult<RecordBatch> {
+    fn batch(&self, asked: &Asked, answers: &[(Choice, Vec<Sample>)]) -> DataResult<RecordBatch> {
         let zone = self.desk.view.zone();
         let samples: Vec<&Sample> = answers.iter().flat_map(|(_, samples)| samples).collect();
         let scopes: BTreeMap<&str, &Scope> =
@@ -194,31 +190,18 @@ impl MetricTable {
             wanted.allows("scope", &scope.scope_id)
                 && wanted.allows("scope_kind", scope.kind.name())
         });
-        let mut parameters = vec![BTreeMap::new()];
-        for (name, parameter) in self.metric.parameters() {
-            let chosen = parameter.values.iter().filter(|value| match wanted.texts.get(name) {
-                Some(texts) => texts.contains(*value),
-                None => **value == parameter.default,
-            });
-            let chosen: Vec<&String> = chosen.collect();
-            parameters = parameters
-                .into_iter()
-                .flat_map(|known: BTreeMap<String, String>| {
-                    chosen.iter().map(move |value| {
-                        let mut more = known.clone();
-                        more.insert(name.clone(), (*value).clone());
-                        more
-                    })
-                })
-                .collect();
-        }
+        let defaults = self.metric.parameters();
+        let choices = self.metric.choices(|name, value| match wanted.texts.get(name) {
+            Some(texts) => texts.contains(value),
+            None => defaults.get(name).is_some_and(|parameter| parameter.default == value),
+        });
         let span = self.desk.span();
         let start = grain.start_of(wanted.from.map_or(span.start, |from| from.max(span.start)));
         let end = wanted.to.map_or(span.end, |to| to.min(span.end));
         // Whole buckets: a query may cut the list of periods, never a period.
         let buckets = periods(Period { start, end }, grain);
         let buckets = buckets.into_iter().map(|bucket| grain.whole(bucket)).collect();
-        Asked { periods: buckets, grain, scopes, parameters }
+        Asked { periods: buckets, grain, scopes, choices }
     }
 }
 
@@ -458,7 +441,7 @@ impl TableFunctionImpl for MetricFunction {
         if let Some(scope) = scopes.iter().find(|scope| !self.desk.may_ask(scope)) {
             return plan_err!("scope `{}` is not within yours", scope.scope_id);
         }
-        let mut parameters = BTreeMap::new();
+        let mut parameters = Choice::new();
         for place in 5..arguments.len() {
             let given = text(place)?.unwrap_or_default();
             let Some((name, value)) = given.split_once('=') else {
@@ -469,7 +452,7 @@ impl TableFunctionImpl for MetricFunction {
         // A wrong name or value is told before anything runs.
         metric.parameter_values(&parameters).map_err(told)?;
         let fixed =
-            Asked { periods: periods(whole, grain), grain, scopes, parameters: vec![parameters] };
+            Asked { periods: periods(whole, grain), grain, scopes, choices: vec![parameters] };
         Ok(Arc::new(MetricTable { fixed: Some(fixed), ..MetricTable::view(&self.desk, &metric) }))
     }
 }

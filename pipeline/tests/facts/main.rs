@@ -20,6 +20,8 @@ mod exactly_once;
 
 mod refresh;
 
+mod choices;
+
 mod distinct;
 
 mod slt;

@@ -1,0 +1,69 @@
+//! Many choices of a metric's parameters by one query give what each gives alone.
+
+use pipeline::definition::Definitions;
+use pipeline::metric::{self, Catalogue, Choice, Grain, Metric, Period, Request, Sample};
+use pipeline::query::View;
+use pipeline::simulate::{self, Format, Profile};
+
+use crate::harness::{TestLake, day, native, wait};
+
+/// The lake of the simulated district.
+fn district() -> TestLake {
+    let mut lake = TestLake::new();
+    let out = lake.root().with_file_name("log");
+    let options = simulate::Options {
+        profile: Profile::Yubei,
+        out: out.clone(),
+        events: 0,
+        officers: 0,
+        orgs: 0,
+        seed: 2024,
+        format: Format::Parquet,
+    };
+    let summary = simulate::simulate(&options, &|_| {}).unwrap();
+    let (reference, events): (Vec<_>, Vec<_>) =
+        summary.files.into_iter().partition(|file| file.starts_with(out.join("reference")));
+    for file in reference {
+        let table = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        lake.reference(&table, &std::fs::read_to_string(file).unwrap());
+    }
+    lake.land_files(&native(), &events).unwrap();
+    lake.refresh();
+    lake
+}
+
+fn ask(view: &View, metric: &Metric, choices: &[Choice]) -> Vec<Vec<Sample>> {
+    let whole = Period { start: day("2025-01-01"), end: day("2025-07-01") };
+    let periods = metric::periods(whole, Grain::Quarter);
+    let mut scopes = metric::resolve(view.orgs(), "district").unwrap();
+    scopes.extend(metric::resolve(view.orgs(), "towns").unwrap());
+    let request = Request {
+        periods: &periods,
+        scopes: &scopes,
+        parameters: &Choice::new(),
+        as_of: day("2025-06-20"),
+    };
+    wait(metric::evaluate_each(view, metric, &request, choices)).unwrap()
+}
+
+#[test]
+fn all_choices_by_one_query_are_what_each_is_alone() {
+    let lake = district();
+    let catalogue = Catalogue::load(&Definitions::load(None).unwrap()).unwrap();
+    // Each view remembers what it was asked, so that there is one for either way.
+    let (together, alone) = (lake.view(), lake.view());
+    let mut told = 0;
+    for metric in catalogue.iter().filter(|metric| metric.joins_choices()) {
+        let choices = metric.choices(|_, _| true);
+        let all = ask(&together, metric, &choices);
+        assert_eq!(all.len(), choices.len());
+        // Of metrics with many choices some: each alone takes a query.
+        let step = choices.len().div_ceil(8);
+        for (place, choice) in choices.iter().enumerate().step_by(step) {
+            let expected = ask(&alone, metric, std::slice::from_ref(choice));
+            assert_eq!(all[place], expected[0], "{} {choice:?}", metric.id());
+            told += usize::from(expected[0].iter().any(|sample| sample.value > Some(0.0)));
+        }
+    }
+    assert!(told > 40, "{told} choices have numbers to compare");
+}
