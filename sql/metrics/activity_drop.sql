@@ -55,8 +55,8 @@ covered as (
     select
         window_days.period_start,
         window_days.window_no
-    from window_days
-    cross join (select min(event_date) as day from org_days) as first_day
+    from (select min(event_date) as day from org_days) as first_day
+    cross join window_days
     group by window_days.period_start, window_days.window_no
     having min(window_days.day) >= min(first_day.day)
 ),

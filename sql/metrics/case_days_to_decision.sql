@@ -26,8 +26,8 @@ with decided as (
         decided_cases.scope_id,
         decided_cases.period_start,
         cast(decided_cases.decided_date - decided_cases.filed_date as double) as days
-    from decided_cases
-    cross join choices
+    from choices
+    cross join decided_cases
     where
         decided_cases.filed_date is not null
         and case when decided_cases.procedure = 'simple' then 'simple' else 'ordinary' end = $procedure

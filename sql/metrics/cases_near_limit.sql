@@ -27,8 +27,8 @@ with running as (
             when 'decision_85' then last_day + 5
             else due_working_days(last_day, 2)
         end as horizon
-    from running_clocks
-    cross join choices
+    from choices
+    cross join running_clocks
     where
         running_clocks.clock = case $mark
             when 'service_5' then 'case_service'

@@ -30,8 +30,8 @@ with spans as (
             cast(cases.filed_date as int)
             + case $age when '0-30' then 31 when '31-60' then 61 when '61-90' then 91 end
         ) as day_after
-    from cases
-    cross join choices
+    from choices
+    cross join cases
     where
         cases.filed_date is not null
         and (cases.ended_date is null or cases.ended_date > least($from, $as_of))

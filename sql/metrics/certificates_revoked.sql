@@ -69,8 +69,8 @@ persons as (
             roster.scope_id,
             roster.period_start,
             roster.officers
-        from roster
-        cross join choices
+        from choices
+        cross join roster
         union all
         select
             revoked_ids.choice,

@@ -24,29 +24,35 @@ with judged as (
             else due_date
         end as day
     from clocks
+    where is_met is not null and (stop_date is not null or due_date < $as_of)
+),
+
+ended as (
+    select
+        scope_orgs.scope_id,
+        period_days.period_start,
+        judged.*
+    from judged
+    inner join period_days on judged.day = period_days.day
+    inner join scope_orgs
+        on
+            judged.org_id = scope_orgs.org_id
+            and period_days.day >= scope_orgs.valid_from
+            and period_days.day < scope_orgs.valid_to
 )
 
 select
     choices.choice,
-    scope_orgs.scope_id,
-    period_days.period_start,
-    judged.clock,
-    judged.object_id,
-    judged.org_id,
-    judged.party_id,
-    judged.start_date,
-    judged.due_date,
-    judged.stop_date,
-    judged.is_met as numerator
-from judged
-inner join period_days on judged.day = period_days.day
-inner join scope_orgs
-    on
-        judged.org_id = scope_orgs.org_id
-        and period_days.day >= scope_orgs.valid_from
-        and period_days.day < scope_orgs.valid_to
-cross join choices
-where
-    (judged.clock = $clock or ($clock = 'all' and judged.rule <> 'party'))
-    and judged.is_met is not null
-    and (judged.stop_date is not null or judged.due_date < $as_of)
+    ended.scope_id,
+    ended.period_start,
+    ended.clock,
+    ended.object_id,
+    ended.org_id,
+    ended.party_id,
+    ended.start_date,
+    ended.due_date,
+    ended.stop_date,
+    ended.is_met as numerator
+from choices
+cross join ended
+where ended.clock = $clock or ($clock = 'all' and ended.rule <> 'party')

@@ -16,26 +16,34 @@
 -- name = "clock_start_missing_ratio"
 -- type = "gauge"
 -- window = "none"
+with begun as (
+    select
+        scope_orgs.scope_id,
+        period_days.period_start,
+        clocks.*
+    from clocks
+    inner join period_days on coalesce(clocks.start_date, clocks.stop_date) = period_days.day
+    inner join scope_orgs
+        on
+            clocks.org_id = scope_orgs.org_id
+            and period_days.day >= scope_orgs.valid_from
+            and period_days.day < scope_orgs.valid_to
+    where
+        coalesce(clocks.start_date, clocks.stop_date) >= $from
+        and coalesce(clocks.start_date, clocks.stop_date) < $to
+)
+
 select
     choices.choice,
-    scope_orgs.scope_id,
-    period_days.period_start,
-    clocks.clock,
-    clocks.object_id,
-    clocks.org_id,
-    clocks.party_id,
-    clocks.start_date,
-    clocks.stop_date,
-    clocks.start_date is null as numerator
-from clocks
-inner join period_days on coalesce(clocks.start_date, clocks.stop_date) = period_days.day
-inner join scope_orgs
-    on
-        clocks.org_id = scope_orgs.org_id
-        and period_days.day >= scope_orgs.valid_from
-        and period_days.day < scope_orgs.valid_to
-cross join choices
-where
-    (clocks.clock = $clock or ($clock = 'all' and clocks.rule <> 'party'))
-    and coalesce(clocks.start_date, clocks.stop_date) >= $from
-    and coalesce(clocks.start_date, clocks.stop_date) < $to
+    begun.scope_id,
+    begun.period_start,
+    begun.clock,
+    begun.object_id,
+    begun.org_id,
+    begun.party_id,
+    begun.start_date,
+    begun.stop_date,
+    begun.start_date is null as numerator
+from choices
+cross join begun
+where begun.clock = $clock or ($clock = 'all' and begun.rule <> 'party')

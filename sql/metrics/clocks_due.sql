@@ -31,8 +31,8 @@ select
     running_clocks.start_date,
     running_clocks.due_date,
     running_clocks.days_left
-from running_clocks
-cross join choices
+from choices
+cross join running_clocks
 where
     running_clocks.rule <> 'at_least'
     and (

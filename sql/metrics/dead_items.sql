@@ -31,8 +31,8 @@ observed as (
         greatest(
             cast(item_holdings.last_day - interval '5' year as date), first_day.day
         ) as unused_since
-    from item_holdings
-    cross join first_day
+    from first_day
+    cross join item_holdings
 ),
 
 first_listed as (
@@ -78,13 +78,13 @@ last_org_uses as (
         uses.item_code,
         periods.period_start,
         max(uses.day) as used_on
-    from uses
+    from periods
+    inner join uses on periods.period_end > uses.day
     inner join org_spans
         on
             uses.org_id = org_spans.org_id
             and uses.day >= org_spans.valid_from
             and uses.day < org_spans.valid_to
-    inner join periods on uses.day < periods.period_end
     group by
         org_spans.org_id,
         org_spans.valid_from,

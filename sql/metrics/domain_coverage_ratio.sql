@@ -24,8 +24,8 @@ select
     item_holdings.domain,
     count(*) as items,
     bool_or(case $level when 'towns' then for_zhen or for_jiedao else is_comprehensive end) as numerator
-from item_holdings
-cross join choices
+from choices
+cross join item_holdings
 where item_holdings.scope_id = 'district' and item_holdings.domain is not null
 group by
     choices.choice,

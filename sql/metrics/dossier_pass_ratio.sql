@@ -34,11 +34,11 @@ select
         when $grade = 'excellent' then coalesce(dossiers.score >= 90, dossiers.grade = 'excellent', false)
         else coalesce(dossiers.score >= 60, dossiers.grade in ('excellent', 'qualified'), false)
     end as numerator
-from dossiers
+from choices
+cross join dossiers
 inner join period_days on dossiers.reviewed_date = period_days.day
 inner join scope_orgs
     on
         dossiers.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
-cross join choices

@@ -21,6 +21,13 @@ with random_plans as (
     where kind = 'double_random'
 ),
 
+due_days as (
+    select
+        day,
+        due_working_days(day, 20) as due_date
+    from (select distinct day from period_days) as days
+),
+
 spot_checks as (
     select
         finished_inspections.scope_id,
@@ -30,8 +37,9 @@ spot_checks as (
         finished_inspections.party_id,
         finished_inspections.finished_date,
         finished_inspections.published_date,
-        due_working_days(finished_inspections.finished_date, 20) as due_date
+        due_days.due_date
     from finished_inspections
+    inner join due_days on finished_inspections.finished_date = due_days.day
     left join random_plans on finished_inspections.plan_id = random_plans.plan_id
     where
         (finished_inspections.is_double_random or random_plans.plan_id is not null)

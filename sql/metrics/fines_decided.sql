@@ -32,8 +32,8 @@ select
         when 'confiscated' then coalesce(decided_cases.confiscated_fen, 0)
         else coalesce(decided_cases.fine_fen, 0) + coalesce(decided_cases.confiscated_fen, 0)
     end / 100.0 as value
-from decided_cases
-cross join choices
+from choices
+cross join decided_cases
 where
     case $kind
         when 'fines' then decided_cases.fine_fen > 0

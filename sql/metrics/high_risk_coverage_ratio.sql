@@ -33,18 +33,26 @@ totals as (
     group by period_start
 ),
 
-covered as (
-    select
+covered_firms as (
+    select distinct
         visits.scope_id,
         visits.period_start,
-        count(distinct visits.party_id) as firms
-    from visits
-    inner join firms
+        visits.party_id
+    from firms
+    inner join visits
         on
-            visits.party_id = firms.party_id
-            and visits.period_start = firms.period_start
+            firms.party_id = visits.party_id
+            and firms.period_start = visits.period_start
     where visits.is_entered
-    group by visits.scope_id, visits.period_start
+),
+
+covered as (
+    select
+        scope_id,
+        period_start,
+        count(*) as firms
+    from covered_firms
+    group by scope_id, period_start
 ),
 
 scopes as (
@@ -100,8 +108,8 @@ select
     firms.party_id,
     coalesce(inspected.visits, 0) as visits,
     inspected.last_visit
-from firms
-cross join scopes
+from scopes
+cross join firms
 left join inspected
     on
         scopes.scope_id = inspected.scope_id

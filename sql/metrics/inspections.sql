@@ -26,8 +26,8 @@ select
     visits.org_id,
     visits.party_id,
     visits.finished_date
-from visits
-cross join choices
+from choices
+cross join visits
 where $counted = 'visits'
 union all
 select
@@ -39,6 +39,6 @@ select
     finished_inspections.org_id,
     finished_inspections.party_id,
     finished_inspections.finished_date
-from finished_inspections
-cross join choices
+from choices
+cross join finished_inspections
 where $counted = 'participations' and (finished_inspections.kind is distinct from 'patrol')

@@ -15,41 +15,42 @@
 -- name = "inspections_by_credit"
 -- type = "gauge"
 -- window = "year"
-with firms as (
+with classes as (
     select
         choices.choice,
+        parties.party_id,
+        parties.valid_from,
+        parties.valid_to
+    from choices
+    inner join parties on parties.kind = 'firm' and parties.credit_class = $credit_class
+),
+
+firms as (
+    select
+        classes.choice,
         periods.period_start,
-        count(distinct parties.party_id) as firms
+        count(distinct classes.party_id) as firms
     from periods
-    cross join choices
-    inner join parties
+    inner join classes
         on
-            parties.kind = 'firm'
-            and parties.credit_class = $credit_class
-            and (parties.valid_from is null or parties.valid_from < periods.period_end)
-            and (parties.valid_to is null or parties.valid_to >= periods.period_end)
-    group by choices.choice, periods.period_start
+            (classes.valid_from is null or classes.valid_from < periods.period_end)
+            and (classes.valid_to is null or classes.valid_to >= periods.period_end)
+    group by classes.choice, periods.period_start
 ),
 
 found as (
     select
-        choices.choice,
+        classes.choice,
         visits.scope_id,
         visits.period_start,
         count(*) as visits
-    from visits
-    cross join choices
-    where exists (
-        select 1
-        from parties
-        where
-            parties.party_id = visits.party_id
-            and parties.kind = 'firm'
-            and parties.credit_class = $credit_class
-            and (parties.valid_from is null or parties.valid_from <= visits.finished_date)
-            and (parties.valid_to is null or parties.valid_to > visits.finished_date)
-    )
-    group by choices.choice, visits.scope_id, visits.period_start
+    from classes
+    inner join visits
+        on
+            classes.party_id = visits.party_id
+            and (classes.valid_from is null or classes.valid_from <= visits.finished_date)
+            and (classes.valid_to is null or classes.valid_to > visits.finished_date)
+    group by classes.choice, visits.scope_id, visits.period_start
 ),
 
 scopes as (

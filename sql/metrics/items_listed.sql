@@ -24,8 +24,8 @@ select
     item_holdings.name,
     item_holdings.domain,
     item_holdings.holder_id
-from item_holdings
-cross join choices
+from choices
+cross join item_holdings
 where
     case $list
         when 'zhen' then for_zhen

@@ -26,12 +26,12 @@ select
     licences.decision,
     licences.accepted_date,
     licences.decided_date
-from licences
+from choices
+cross join licences
 inner join period_days on licences.decided_date = period_days.day
 inner join scope_orgs
     on
         licences.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
-cross join choices
 where $decision = 'all' or licences.decision = $decision

@@ -70,8 +70,8 @@ since as (
         followed.period_start,
         followed.day as last_day,
         coalesce(followed.acted_on, first_day.day) as acted_on
-    from followed
-    cross join first_day
+    from first_day
+    cross join followed
     where followed.period_start is not null
 )
 

@@ -24,13 +24,13 @@ select
     scope_ends.org_id,
     max(orgs.name) as name,
     max(orgs.valid_from) as valid_from
-from scope_ends
+from choices
+cross join scope_ends
 inner join orgs
     on
         scope_ends.org_id = orgs.org_id
         and (orgs.valid_from is null or orgs.valid_from <= scope_ends.last_day)
         and (orgs.valid_to is null or orgs.valid_to > scope_ends.last_day)
-cross join choices
 where
     case $kind
         when 'team_district' then orgs.kind = 'team' and orgs.established_by = 'district'

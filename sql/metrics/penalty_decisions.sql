@@ -59,9 +59,9 @@ select
     decided_cases.party_id,
     decided_cases.decided_date,
     decided_cases.penalty_types
-from decided_cases
+from wanted
+cross join decided_cases
 left join heaviest on decided_cases.penalty_types = heaviest.penalty_types
-cross join wanted
 where
     wanted.asked = 'all'
     or coalesce(heaviest.severity, 0) = wanted.severity

@@ -128,8 +128,8 @@ windows as (
             when 'year' then cast(date_trunc('year', numbered.finished_date) as date)
             else numbered.finished_date - cast(rules.window_days - 1 as int)
         end as window_start
-    from numbered
-    cross join rules
+    from rules
+    cross join numbered
     where numbered.finished_date >= $from
 ),
 
@@ -151,56 +151,83 @@ exceeding as (
 ),
 
 breaches as (
-    select
-        visit_id,
-        party_id,
-        rule_id
-    from exceeding
-    where min_orgs <= 1
-    union all
+    -- Units are counted only for rules that ask for several.
     select
         exceeding.visit_id,
         exceeding.party_id,
         exceeding.rule_id
     from exceeding
-    inner join checks
+    left join checks
         on
             exceeding.party_id = checks.party_id
+            and exceeding.min_orgs > 1
             and exceeding.window_start <= checks.finished_date
             and exceeding.finished_at >= checks.finished_at
-    where exceeding.min_orgs > 1
     group by
         exceeding.visit_id,
         exceeding.party_id,
         exceeding.rule_id,
         exceeding.min_orgs
-    having count(distinct checks.org_id) >= exceeding.min_orgs
+    having exceeding.min_orgs <= 1 or count(distinct checks.org_id) >= exceeding.min_orgs
 ),
 
 firms as (
     select
+        scope_id,
+        period_start,
+        party_id,
+        count(*) as visits
+    from visited
+    group by scope_id, period_start, party_id
+),
+
+repeated as (
+    select distinct
         visited.scope_id,
         visited.period_start,
         visited.party_id,
-        string_agg(distinct breaches.rule_id, ' ') as rules,
-        count(distinct visited.visit_id) as visits
-    from visited
-    left join breaches
+        breaches.rule_id
+    from breaches
+    inner join visited
         on
-            visited.party_id = breaches.party_id
-            and visited.visit_id = breaches.visit_id
-    group by visited.scope_id, visited.period_start, visited.party_id
+            breaches.party_id = visited.party_id
+            and breaches.visit_id = visited.visit_id
+),
+
+broken as (
+    select
+        scope_id,
+        period_start,
+        party_id,
+        string_agg(rule_id, ' ') as rules
+    from repeated
+    group by scope_id, period_start, party_id
+),
+
+judged as (
+    select
+        firms.scope_id,
+        firms.period_start,
+        firms.party_id,
+        firms.visits,
+        broken.rules
+    from firms
+    left join broken
+        on
+            firms.scope_id = broken.scope_id
+            and firms.period_start = broken.period_start
+            and firms.party_id = broken.party_id
 )
 
 select
     choices.choice,
-    firms.scope_id,
-    firms.period_start,
-    firms.party_id,
-    firms.rules,
-    firms.visits,
-    firms.rules is not null
-    and ($rule = 'any' or strpos(concat(' ', firms.rules, ' '), concat(' ', $rule, ' ')) > 0)
+    judged.scope_id,
+    judged.period_start,
+    judged.party_id,
+    judged.rules,
+    judged.visits,
+    judged.rules is not null
+    and ($rule = 'any' or strpos(concat(' ', judged.rules, ' '), concat(' ', $rule, ' ')) > 0)
         as numerator
-from firms
-cross join choices
+from choices
+cross join judged

@@ -29,6 +29,6 @@ select
     certified_acts.officers,
     certified_acts.certified_officers,
     certified_acts.certified_officers >= 2 as numerator
-from certified_acts
-cross join choices
+from choices
+cross join certified_acts
 where $act = 'all' or certified_acts.act = $act

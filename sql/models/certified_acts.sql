@@ -57,8 +57,8 @@ sorted as (
         all_acts.day,
         coalesce(set_count(all_acts.officers), 0) as officers,
         set_intersect(all_acts.officers, doubtful.officers) as doubtful_officers
-    from all_acts
-    cross join doubtful
+    from doubtful
+    cross join all_acts
 ),
 
 doubted as (

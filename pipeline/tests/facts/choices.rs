@@ -3,34 +3,8 @@
 use pipeline::definition::Definitions;
 use pipeline::metric::{self, Catalogue, Choice, Grain, Metric, Period, Request, Sample};
 use pipeline::query::View;
-use pipeline::simulate::{self, Format, Profile};
 
-use crate::harness::{TestLake, day, native, wait};
-
-/// The lake of the simulated district.
-fn district() -> TestLake {
-    let mut lake = TestLake::new();
-    let out = lake.root().with_file_name("log");
-    let options = simulate::Options {
-        profile: Profile::Yubei,
-        out: out.clone(),
-        events: 0,
-        officers: 0,
-        orgs: 0,
-        seed: 2024,
-        format: Format::Parquet,
-    };
-    let summary = simulate::simulate(&options, &|_| {}).unwrap();
-    let (reference, events): (Vec<_>, Vec<_>) =
-        summary.files.into_iter().partition(|file| file.starts_with(out.join("reference")));
-    for file in reference {
-        let table = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        lake.reference(&table, &std::fs::read_to_string(file).unwrap());
-    }
-    lake.land_files(&native(), &events).unwrap();
-    lake.refresh();
-    lake
-}
+use crate::harness::{day, simulated_district, wait};
 
 fn ask(view: &View, metric: &Metric, choices: &[Choice]) -> Vec<Vec<Sample>> {
     let whole = Period { start: day("2025-01-01"), end: day("2025-07-01") };
@@ -48,7 +22,7 @@ fn ask(view: &View, metric: &Metric, choices: &[Choice]) -> Vec<Vec<Sample>> {
 
 #[test]
 fn all_choices_by_one_query_are_what_each_is_alone() {
-    let lake = district();
+    let lake = simulated_district();
     let catalogue = Catalogue::load(&Definitions::load(None).unwrap()).unwrap();
     // Each view remembers what it was asked, so that there is one for either way.
     let (together, alone) = (lake.view(), lake.view());

@@ -4,12 +4,12 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::{Days, NaiveDate};
 use pipeline::definition::Definitions;
-use pipeline::goal::{self, ChangeKind, Goals, Progress, Status, Task};
+use pipeline::goal::{self, Backtest, ChangeKind, Goals, Progress, Status, Task};
 use pipeline::lake::Lake;
 use pipeline::metric::Catalogue;
 use pipeline::query::Reader;
 
-use crate::harness::{Line, TestLake, day, line, rows, wait};
+use crate::harness::{Line, TestLake, day, line, rows, simulated_district, wait};
 
 static DEFINITIONS: LazyLock<Arc<Definitions>> =
     LazyLock::new(|| Arc::new(Definitions::load(None).unwrap()));
@@ -251,4 +251,18 @@ fn each_change_of_a_goal_is_kept_once_with_its_day() {
     let expected =
         ["2025-01-02 added  0.4", "2025-03-01 changed target 0.5", "2025-03-03 removed  0.5"];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn on_the_simulated_years_the_intervals_of_forecasts_hold_about_as_often_as_they_say() {
+    let (lake, shipped) = (simulated_district(), Goals::load(&DEFINITIONS, &CATALOGUE, 2025));
+    let (view, shipped) = (lake.view(), shipped.unwrap());
+    let tried = wait(goal::try_forecasts(&view, &CATALOGUE, &shipped, "district")).unwrap();
+    assert_eq!(tried.len(), shipped.iter().count());
+    let mut all = Backtest::default();
+    tried.iter().for_each(|goal| all.add(&goal.backtest));
+    assert!(all.forecasts() > 400, "{} forecasts", all.forecasts());
+    // Those of one goal are about one outcome, so that the whole misses 80 % by more than chance alone would.
+    let coverage = all.coverage().unwrap();
+    assert!((0.72..=0.95).contains(&coverage), "80 % intervals held {coverage} of what came");
 }

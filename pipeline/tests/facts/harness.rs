@@ -17,6 +17,7 @@ use pipeline::metric::{self, Catalogue, Grain, Period, Request, Sample};
 use pipeline::query::{Reader, View};
 use pipeline::reference::{self, Loaded};
 use pipeline::refresh::{self, Refreshed};
+use pipeline::simulate;
 use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
 use pipeline::zone;
@@ -208,6 +209,31 @@ impl TestLake {
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
         rows(&self.view(), sql)
     }
+}
+
+/// The lake of the simulated district.
+pub(crate) fn simulated_district() -> TestLake {
+    let mut lake = TestLake::new();
+    let out = lake.root().with_file_name("log");
+    let options = simulate::Options {
+        profile: simulate::Profile::Yubei,
+        out: out.clone(),
+        events: 0,
+        officers: 0,
+        orgs: 0,
+        seed: 2024,
+        format: simulate::Format::Parquet,
+    };
+    let summary = simulate::simulate(&options, &|_| {}).expect("a log");
+    let (reference, events): (Vec<_>, Vec<_>) =
+        summary.files.into_iter().partition(|file| file.starts_with(out.join("reference")));
+    for file in reference {
+        let table = file.file_stem().expect("a name").to_string_lossy().into_owned();
+        lake.reference(&table, &std::fs::read_to_string(file).expect("a table"));
+    }
+    lake.land_files(&native(), &events).expect("landed");
+    lake.refresh();
+    lake
 }
 
 pub(crate) const REJECTS: &str =
