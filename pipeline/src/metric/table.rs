@@ -13,7 +13,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{DataFusionError, ScalarValue, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -391,8 +391,38 @@ fn text_of(value: &Expr) -> Option<String> {
     }
 }
 
+/// Where a period begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Day(NaiveDate),
+    /// As Grafana writes `$__timeFrom()` and `$__timeTo()`.
+    Moment(DateTime<Utc>),
+}
+
+impl Bound {
+    fn read(text: &str) -> Option<Self> {
+        let day = text.parse().ok().map(Self::Day);
+        day.or_else(|| Some(Self::Moment(DateTime::parse_from_rfc3339(text).ok()?.to_utc())))
+    }
+
+    fn first_day(self, zone: chrono_tz::Tz) -> NaiveDate {
+        match self {
+            Self::Day(day) => day,
+            Self::Moment(moment) => local_date(zone, moment),
+        }
+    }
+
+    /// A period that ends within a day has that day in it.
+    fn day_after(self, zone: chrono_tz::Tz) -> NaiveDate {
+        let Self::Moment(moment) = self else { return self.first_day(zone) };
+        let day = local_date(zone, moment);
+        if moment > start_of_day(zone, day) { day.succ_opt().unwrap_or(day) } else { day }
+    }
+}
+
 /// `metric('id', from, to [, grain [, scope [, 'parameter=value' …]]])`: the numbers of a metric for a period, cut into
-/// buckets as the API cuts it. The days are texts or dates; grain `all` and scope `district` unless said otherwise.
+/// buckets as the API cuts it. The days are dates, texts of days, or moments (RFC 3339), whose local days are meant; grain
+/// `all` and scope `district` unless said otherwise.
 #[derive(Debug)]
 pub(crate) struct MetricFunction {
     desk: Arc<Desk>,
@@ -420,17 +450,20 @@ impl TableFunctionImpl for MetricFunction {
                 })
             })
         };
-        let day = |place: usize| -> DataResult<NaiveDate> {
+        let day = |place: usize| -> DataResult<Bound> {
             match arguments.get(place) {
-                Some(Expr::Literal(ScalarValue::Date32(Some(days)), _)) => Ok(date_of(*days)),
-                _ => text(place)?.and_then(|text| text.parse().ok()).ok_or_else(|| {
+                Some(Expr::Literal(ScalarValue::Date32(Some(days)), _)) => {
+                    Ok(Bound::Day(date_of(*days)))
+                }
+                _ => text(place)?.and_then(|text| Bound::read(&text)).ok_or_else(|| {
                     plan_datafusion_err!("argument {} of metric is not a day; {USAGE}", place + 1)
                 }),
             }
         };
         let Some(id) = text(0)? else { return plan_err!("{USAGE}") };
         let metric = self.desk.catalogue.get(&id).map_err(told)?.clone();
-        let whole = Period { start: day(1)?, end: day(2)? };
+        let zone = self.desk.view.zone();
+        let whole = Period { start: day(1)?.first_day(zone), end: day(2)?.day_after(zone) };
         if whole.start >= whole.end {
             return plan_err!("the period of metric ends before it begins; `to` is exclusive");
         }
@@ -454,5 +487,31 @@ impl TableFunctionImpl for MetricFunction {
         let fixed =
             Asked { periods: periods(whole, grain), grain, scopes, choices: vec![parameters] };
         Ok(Arc::new(MetricTable { fixed: Some(fixed), ..MetricTable::view(&self.desk, &metric) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::DEFAULT_ZONE;
+
+    #[test]
+    fn a_moment_means_its_local_day_and_a_period_that_ends_within_a_day_has_that_day() {
+        let bound = |text: &str| Bound::read(text).unwrap();
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (text, first, after) in [
+            ("2025-03-01", "2025-03-01", "2025-03-01"),
+            // Midnight in Beijing.
+            ("2025-02-28T16:00:00Z", "2025-03-01", "2025-03-01"),
+            ("2025-02-28T16:00:00.001Z", "2025-03-01", "2025-03-02"),
+            ("2025-02-28T15:59:59.999Z", "2025-02-28", "2025-03-01"),
+            ("2025-03-01T08:00:00+08:00", "2025-03-01", "2025-03-02"),
+        ] {
+            assert_eq!(bound(text).first_day(DEFAULT_ZONE), day(first), "{text}");
+            assert_eq!(bound(text).day_after(DEFAULT_ZONE), day(after), "{text}");
+        }
+        for text in ["", "now", "2025-02-30", "2025-02-28 16:00", "2025-02-28T16:00:00"] {
+            assert_eq!(Bound::read(text), None, "{text}");
+        }
     }
 }
