@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod check;
+mod dashboards;
 mod dictionary;
 mod goals;
 mod metric;
@@ -84,6 +85,8 @@ enum Command {
     Check(CheckArgs),
     /// Say what every table and column means, and who sees it.
     Dictionary(DictionaryArgs),
+    /// Write the Grafana dashboards, in Chinese and in English.
+    Dashboards(DashboardsArgs),
     /// Write a simulated platform's log and reference files.
     Simulate(SimulateArgs),
     /// Say who may come in: add accounts, make tokens, take them away.
@@ -306,6 +309,16 @@ struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+struct DashboardsArgs {
+    /// Folder that receives zh/*.json and en/*.json; created when missing.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Folder of dashboards (*.toml) in the place of those shipped.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct DictionaryArgs {
     /// The lake; without it, what a new one has.
     #[arg(long, value_name = "DIR")]
@@ -436,6 +449,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Report(args) => report::run(args, definitions).await,
         Command::Check(args) => check::run(args, definitions).await,
         Command::Dictionary(args) => dictionary::run(args, definitions).await,
+        Command::Dashboards(args) => dashboards::run(&args, &definitions),
         Command::Simulate(args) => run_simulate(&args),
         Command::Account(command) => account::run(command),
         Command::Audit(command) => audit::run(command).await,

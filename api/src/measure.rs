@@ -196,6 +196,25 @@ fn goal_families(goals: &[(Goal, Progress)]) -> Vec<Family> {
             standings.push(Series { labels, value });
         }
     }
+    let named = goals.iter().map(|(goal, progress)| {
+        let mut labels = labels(goal, progress);
+        labels.extend(
+            [
+                ("title_zh", goal.title_zh.clone()),
+                ("title_en", goal.title_en.clone()),
+                ("owner", goal.owner.clone()),
+                ("due", progress.due.to_string()),
+            ]
+            .map(|(name, text)| (name.to_owned(), text)),
+        );
+        Series { labels, value: 1.0 }
+    });
+    families.push(Family {
+        name: "goal_info".to_owned(),
+        help: "1 for each goal: what it is called, who owns it, by when it is due.".to_owned(),
+        kind: Kind::Gauge,
+        series: named.collect(),
+    });
     families.push(Family {
         name: "goal_status".to_owned(),
         help: "1 for how the goal stands, 0 for how it does not.".to_owned(),

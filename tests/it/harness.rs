@@ -54,7 +54,7 @@ pub(crate) fn binary() -> &'static Path {
 
 /// Something that tests/run keeps in its cache.
 #[track_caller]
-fn cached(name: &str) -> PathBuf {
+pub(crate) fn cached(name: &str) -> PathBuf {
     let home = std::env::var_os("HOME").unwrap_or_default();
     let cache = std::env::var_os("LAWPULSE_CACHE")
         .map_or_else(|| Path::new(&home).join(".cache/lawpulse"), PathBuf::from);

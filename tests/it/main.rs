@@ -13,6 +13,7 @@ mod attacks;
 mod audit;
 mod dictionary;
 mod flight;
+mod grafana;
 mod harness;
 mod http;
 mod kill;

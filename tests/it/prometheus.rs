@@ -15,14 +15,14 @@ use crate::harness::{
 type Samples = BTreeMap<(String, String), f64>;
 
 /// A Prometheus that scrapes one server every second.
-struct Prometheus {
+pub(crate) struct Prometheus {
     url: String,
     _process: Process,
     _folder: tempfile::TempDir,
 }
 
 impl Prometheus {
-    fn start(target: &str) -> Self {
+    pub(crate) fn start(target: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let shipped = repository("dashboards/prometheus");
         fs::copy(shipped.join("rules.yml"), folder.path().join("rules.yml")).unwrap();
@@ -57,7 +57,12 @@ impl Prometheus {
         prometheus
     }
 
-    fn try_query(&self, query: &str) -> Option<Vec<Value>> {
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn try_query(&self, query: &str) -> Option<Vec<Value>> {
         let url = format!("{}/api/v1/query?query={}", self.url, quoted(query));
         let answer = get(&url, &[]).ok()?;
         let found: Value = serde_json::from_str(&answer.text).ok()?;
