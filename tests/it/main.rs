@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, also in a helper"
 )]
 
+mod alerting;
 mod attacks;
 mod audit;
 mod dictionary;
@@ -24,6 +25,7 @@ mod postgres;
 mod postgres_catalog;
 mod prometheus;
 mod receipt;
+mod runbook;
 mod sight;
 mod sql;
 mod standing;

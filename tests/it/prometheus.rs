@@ -23,12 +23,22 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) fn start(target: &str) -> Self {
+        Self::start_with(target, None)
+    }
+
+    /// One that hands its alerts to an Alertmanager, without waiting for an hour.
+    pub(crate) fn start_with(target: &str, alertmanager: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let shipped = repository("dashboards/prometheus");
-        fs::copy(shipped.join("rules.yml"), folder.path().join("rules.yml")).unwrap();
+        let mut rules = fs::read_to_string(shipped.join("rules.yml")).unwrap();
+        if alertmanager.is_some() {
+            rules = rules.replace("for: 1h", "for: 1s");
+        }
+        fs::write(folder.path().join("rules.yml"), rules).unwrap();
         let mut config = fs::read_to_string(shipped.join("prometheus.yml")).unwrap();
         for (from, to) in [
             ("'127.0.0.1:8080'", format!("'{target}'").as_str()),
+            ("127.0.0.1:9093", alertmanager.unwrap_or("127.0.0.1:9093")),
             ("scrape_interval: 30s", "scrape_interval: 1s"),
             ("scrape_timeout: 10s", "scrape_timeout: 1s"),
             ("evaluation_interval: 30s", "evaluation_interval: 1s"),
