@@ -25,14 +25,14 @@ with revocations as (
         acts.event_id,
         acts.object_id,
         acts.officer_ids
-    from acts
+    from choices
+    cross join acts
     inner join period_days on acts.event_date = period_days.day
     inner join scope_orgs
         on
             acts.org_id = scope_orgs.org_id
             and period_days.day >= scope_orgs.valid_from
             and period_days.day < scope_orgs.valid_to
-    cross join choices
     where
         acts.event_type = 'certificate.revoked'
         and ($reason = 'all' or json_get_str(acts.attributes, 'reason') = $reason)

@@ -30,12 +30,12 @@ with declared as (
         declarations.period_start as declared_from,
         declarations.period_end as declared_to,
         declarations.records
-    from periods
+    from choices
+    cross join periods
     inner join declarations
         on
             declarations.period_start >= periods.period_start
             and declarations.period_end <= periods.period_end
-    cross join choices
     where $kind = 'all' or declarations.kind = $kind
 ),
 

@@ -25,14 +25,14 @@ select
     json_get_str(acts.attributes, 'scene_id') as scene_id,
     min(acts.event_date) as handled_date,
     count(distinct acts.org_id) as units
-from acts
+from choices
+cross join acts
 inner join period_days on acts.event_date = period_days.day
 inner join scope_orgs
     on
         acts.org_id = scope_orgs.org_id
         and period_days.day >= scope_orgs.valid_from
         and period_days.day < scope_orgs.valid_to
-cross join choices
 where
     acts.event_type = 'scene.handled'
     and ($scene = 'all' or json_get_str(acts.attributes, 'scene_id') = $scene)

@@ -42,7 +42,7 @@ select
         when 'towns' then scenes.towns
         else scenes.items
     end as value
-from asked
+from choices
+cross join asked
 cross join scenes
-cross join choices
 where scenes.scene_id = $scene
