@@ -5,7 +5,6 @@
 
 mod panel;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -98,22 +97,12 @@ struct Board {
     /// Where the time shown begins, in Grafana's words.
     #[serde(default = "a_year_ago")]
     since: String,
-    /// The variables beside `scope`, which every dashboard has, and their values, the first of them chosen.
-    #[serde(default)]
-    variables: BTreeMap<String, Variable>,
     #[serde(rename = "row")]
     rows: Vec<Row>,
 }
 
 fn a_year_ago() -> String {
     "now-1y".to_owned()
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Variable {
-    title: String,
-    values: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,8 +131,6 @@ struct Panel {
     /// The metrics.
     #[serde(default)]
     series: Vec<Series>,
-    /// A query of its own, for what is no metric.
-    sql: Option<String>,
     /// Queries of Prometheus: for what is happening now, and for what is no metric.
     #[serde(default)]
     promql: Vec<Promql>,
@@ -299,62 +286,42 @@ impl Board {
             "time": { "from": self.since, "to": "now" },
             "refresh": "5m",
             "links": self.links(language),
-            "templating": { "list": self.variables(language) },
+            "templating": { "list": Self::variables(language) },
             "annotations": { "list": [] },
             "panels": panels,
         }))
     }
 
     fn links(&self, language: Language) -> Value {
-        let others = language.text("{其他看板|Other dashboards}");
-        let link = |title: &str, more: Value| {
-            let mut link = json!({
-                "title": title, "icon": "dashboard", "tooltip": "", "tags": [], "url": "", "asDropdown": false,
-                "includeVars": true, "keepTime": true, "targetBlank": false, "type": "link",
-            });
-            merge(&mut link, more);
-            link
+        let link = |kind: &str, title: &str, tags: &[String], url: &str| {
+            json!({
+                "type": kind, "title": title, "tags": tags, "url": url, "asDropdown": kind == "dashboards",
+                "icon": "dashboard", "tooltip": "", "includeVars": true, "keepTime": true, "targetBlank": false,
+            })
         };
-        let other = language.other();
+        let others = language.text("{其他看板|Other dashboards}");
+        let other = language.text("{English|中文}");
+        let url = format!("/d/{}", language.other().uid(&self.uid));
         json!([
-            link(
-                &others,
-                json!({
-                    "type": "dashboards", "tags": [format!("lawpulse-{}", language.name())], "asDropdown": true,
-                })
-            ),
-            link(
-                if language == Language::Zh { "English" } else { "中文" },
-                json!({ "url": format!("/d/{}", other.uid(&self.uid)) }),
-            ),
+            link("dashboards", &others, &[format!("lawpulse-{}", language.name())], ""),
+            link("link", &other, &[], &url),
         ])
     }
 
-    fn variables(&self, language: Language) -> Vec<Value> {
+    fn variables(language: Language) -> Value {
         let name = if language == Language::Zh { "scope_name" } else { "scope_name_en" };
         let query = format!(
             "select coalesce({name}, scope_name, scope) as __text, scope as __value \
              from metrics.officers_on_roster where grain = 'all' \
              order by case scope_kind when 'district' then 0 when 'kind' then 1 when 'area' then 2 else 3 end, 1"
         );
-        let mut variables = vec![json!({
+        json!([{
             "name": "scope", "label": language.text("{范围|Scope}"), "type": "query", "refresh": 1, "sort": 0,
             "description": language.text("{全区、单位类型、片区或一个单位|The district, a kind of unit, an area or one unit}"),
             "datasource": panel::postgres(), "query": query,
             "multi": false, "includeAll": false, "hide": 0, "regex": "", "options": [],
             "current": { "text": language.text("{全区|District}"), "value": "district" },
-        })];
-        for (name, variable) in &self.variables {
-            let first = variable.values.first().cloned().unwrap_or_default();
-            let option = |value: &String| json!({ "text": value, "value": value, "selected": *value == first });
-            variables.push(json!({
-                "name": name, "label": language.text(&variable.title), "type": "custom",
-                "query": variable.values.join(","), "multi": false, "includeAll": false, "hide": 0,
-                "options": variable.values.iter().map(option).collect::<Vec<_>>(),
-                "current": { "text": first, "value": first },
-            }));
-        }
-        variables
+        }])
     }
 }
 
@@ -374,13 +341,6 @@ fn laid_out(panels: &mut [Value], y: u64, next_id: &mut impl FnMut() -> u64) -> 
         below = below.max(top + height);
     }
     below
-}
-
-/// Puts the keys of one object into another.
-fn merge(into: &mut Value, more: Value) {
-    if let (Some(into), Value::Object(more)) = (into.as_object_mut(), more) {
-        into.extend(more);
-    }
 }
 
 #[cfg(test)]

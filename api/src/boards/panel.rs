@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use pipeline::metric::{Catalogue, Direction, Kind, Metric};
 use serde_json::{Value, json};
 
-use super::{Language, POSTGRES, PROMETHEUS, Panel, Series, Show, merge};
+use super::{Language, POSTGRES, PROMETHEUS, Panel, Promql, Series, Show};
 
 /// Colours that the colour-blind tell apart.
 const GOOD: &str = "blue";
@@ -56,40 +56,30 @@ impl Panel {
             Some(title) => language.text(title),
             None => title_of(first.context("a panel without metric has a title")?, language),
         };
-        let described = self.described(language, &metrics);
-        let mut panel = json!({
-            "type": self.kind(),
-            "title": title,
-            "description": described,
-            "gridPos": { "w": self.width, "h": self.height.unwrap_or(self.usual_height()) },
-        });
-        let is_prometheus = !self.promql.is_empty();
-        let targets = if is_prometheus {
-            anyhow::ensure!(metrics.is_empty() && self.sql.is_none(), "`{title}` asks twice");
-            self.promql_targets(language)
-        } else if let Some(sql) = &self.sql {
-            anyhow::ensure!(metrics.is_empty(), "`{title}` asks twice");
-            vec![sql_target("A", &language.text(sql), self.format())]
-        } else {
+        anyhow::ensure!(self.promql.is_empty() || metrics.is_empty(), "`{title}` asks twice");
+        let (source, targets) = if self.promql.is_empty() {
             anyhow::ensure!(!metrics.is_empty(), "`{title}` asks for nothing");
-            self.metric_targets(language, &metrics)?
+            (postgres(), self.metric_targets(language, &metrics)?)
+        } else {
+            (prometheus(), self.promql_targets(language))
         };
         let unit = match (&self.unit, first) {
             (Some(unit), _) => unit.clone(),
             (None, Some(metric)) => unit_of(metric).to_owned(),
             (None, None) => "short".to_owned(),
         };
-        let decimals = u8::from(unit == "percentunit" || first.is_some_and(has_fractions));
+        let decimals = first.map_or(0, decimals_of);
         let steps = first.filter(|_| self.show == Show::Stat).map_or_else(plain, steps_of);
-        merge(
-            &mut panel,
-            json!({
-                "datasource": if is_prometheus { prometheus() } else { postgres() },
-                "targets": targets,
-                "options": self.options(),
-                "fieldConfig": field_config(&unit, decimals, &steps, language),
-            }),
-        );
+        let mut panel = json!({
+            "type": self.kind(),
+            "title": title,
+            "description": self.described(language, &metrics),
+            "gridPos": { "w": self.width, "h": self.height.unwrap_or(self.usual_height()) },
+            "datasource": source,
+            "targets": targets,
+            "options": self.options(),
+            "fieldConfig": field_config(&unit, decimals, &steps, language),
+        });
         self.refine(&mut panel, language, &metrics);
         Ok(panel)
     }
@@ -141,7 +131,7 @@ impl Panel {
 
     fn promql_targets(&self, language: Language) -> Vec<Value> {
         let is_course = matches!(self.show, Show::Lines | Show::Bars);
-        let target = |(place, query): (usize, &super::Promql)| {
+        let target = |(place, query): (usize, &Promql)| {
             json!({
                 "refId": ref_id(place), "datasource": prometheus(), "expr": query.expr, "instant": !is_course,
                 "range": is_course, "format": if self.show == Show::Table { "table" } else { "time_series" },
@@ -161,7 +151,7 @@ impl Panel {
         }
         let mut targets = Vec::new();
         for (place, (series, metric)) in metrics.iter().enumerate() {
-            let name = name_of(series, metric, language).replace('"', "");
+            let name = name_of(series, metric, language);
             let sql = match self.show {
                 Show::Lines | Show::Bars => format!(
                     "select time, value as \"{name}\" from {} order by time",
@@ -244,10 +234,7 @@ impl Panel {
 impl Series {
     /// The numbers of the metric over the time shown, as a table.
     fn call(&self, metric: &Metric, grain: &str, scope: &str) -> anyhow::Result<String> {
-        let chosen = self.parameters.iter().filter(|(_, value)| !value.starts_with('$'));
-        metric.parameter_values(
-            &chosen.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        )?;
+        metric.parameter_values(&self.parameters)?;
         metric.check_grain(pipeline::metric::Grain::parse(grain)?)?;
         let scope = self.scope.as_deref().unwrap_or(scope);
         let mut call =
@@ -275,7 +262,7 @@ fn units_sql(language: Language, metrics: &[(&Series, &Metric)]) -> anyhow::Resu
     ];
     let mut tables = String::new();
     for (place, (series, metric)) in metrics.iter().enumerate() {
-        let column = name_of(series, metric, language).replace('"', "");
+        let column = name_of(series, metric, language);
         columns.push(format!("m{place}.value as \"{column}\""));
         if metric.kind() == Kind::Ratio {
             columns.push(format!(
@@ -306,10 +293,10 @@ fn second_axis(language: Language, metrics: &[(&Series, &Metric)]) -> Vec<Value>
     let others = metrics.iter().filter(|(_, metric)| unit_of(metric) != unit_of(first));
     let overrides = others.map(|(series, metric)| {
         json!({
-            "matcher": { "id": "byName", "options": name_of(series, metric, language).replace('"', "") },
+            "matcher": { "id": "byName", "options": name_of(series, metric, language) },
             "properties": [
                 { "id": "unit", "value": unit_of(metric) },
-                { "id": "decimals", "value": u8::from(has_fractions(metric)) },
+                { "id": "decimals", "value": decimals_of(metric) },
                 { "id": "custom.axisPlacement", "value": "right" },
                 { "id": "custom.drawStyle", "value": "line" },
                 { "id": "custom.lineWidth", "value": 2 },
@@ -337,10 +324,10 @@ fn unit_overrides(language: Language, metrics: &[(&Series, &Metric)]) -> Vec<Val
     for (series, metric) in metrics {
         let unit = unit_of(metric);
         overrides.push(named(
-            &name_of(series, metric, language).replace('"', ""),
+            &name_of(series, metric, language),
             json!([
                 { "id": "unit", "value": unit },
-                { "id": "decimals", "value": u8::from(unit == "percentunit" || has_fractions(metric)) },
+                { "id": "decimals", "value": decimals_of(metric) },
                 { "id": "thresholds", "value": { "mode": "absolute", "steps": steps_of(metric) } },
                 { "id": "custom.cellOptions", "value": { "type": "color-text" } },
             ]),
@@ -356,11 +343,13 @@ fn title_of(metric: &Metric, language: Language) -> String {
     }
 }
 
+/// What a series is called: the name of a column too, which holds no quote.
 fn name_of(series: &Series, metric: &Metric, language: Language) -> String {
-    match &series.name {
+    let name = match &series.name {
         Some(name) => language.text(name),
         None => title_of(metric, language),
-    }
+    };
+    name.replace('"', "")
 }
 
 /// Grafana's name of a metric's unit.
@@ -374,8 +363,9 @@ fn unit_of(metric: &Metric) -> &'static str {
     }
 }
 
-fn has_fractions(metric: &Metric) -> bool {
-    metric.kind() == Kind::Ratio || metric.unit().contains(" per ")
+fn decimals_of(metric: &Metric) -> u8 {
+    let is_share = metric.kind() == Kind::Ratio || unit_of(metric) == "percentunit";
+    u8::from(is_share || metric.unit().contains(" per "))
 }
 
 /// Where a number's colour changes: at the metric's thresholds. A neutral metric and a guardrail have no good side.
