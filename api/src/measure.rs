@@ -36,9 +36,7 @@ pub async fn measure(view: &Arc<View>, catalogue: &Catalogue, today: NaiveDate) 
     for metric in catalogue.iter() {
         let Some(period) = period_of(metric.prometheus().window, view, today) else { continue };
         let choices = metric.choices(|_, _| true);
-        let at_once = if metric.joins_choices() { choices.len() } else { 1 };
-        let parts = choices.chunks(at_once);
-        questions.extend(parts.map(|choices| Question {
+        questions.extend(metric.by_query(&choices).map(|choices| Question {
             metric: metric.clone(),
             period,
             choices: choices.to_vec(),

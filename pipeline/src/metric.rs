@@ -6,6 +6,7 @@ mod coverage;
 mod evaluate;
 mod peers;
 mod period;
+mod prepared;
 mod scope;
 mod suppress;
 mod table;
@@ -16,9 +17,9 @@ pub use catalogue::{
     Thresholds, Window,
 };
 pub use coverage::{Coverage, coverage};
-pub(crate) use evaluate::names;
 pub use evaluate::{Evidence, Request, Sample, evaluate, evaluate_each, explain};
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};
+pub(crate) use prepared::names;
 pub use scope::{Scope, ScopeKind, all_scopes, resolve};
 pub(crate) use table::{Desk, MetricFunction, MetricTable};

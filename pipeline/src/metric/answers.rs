@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::metric::catalogue::Metric;
+use crate::metric::catalogue::{Choice, Metric};
 use crate::metric::evaluate::{Request, Sample};
 
 /// A metric and all that it is asked for, as a hash.
@@ -12,12 +12,19 @@ use crate::metric::evaluate::{Request, Sample};
 pub(super) struct Question([u8; 32]);
 
 impl Question {
-    pub(super) fn of(metric: &Metric, request: &Request<'_>) -> Self {
+    /// A question for each choice, in the place of the request's own.
+    pub(super) fn each(metric: &Metric, request: &Request<'_>, choices: &[Choice]) -> Vec<Self> {
+        let Request { periods, scopes, parameters: _, as_of } = request;
         let mut hasher = blake3::Hasher::new();
         // A metric of another catalogue may have the same id.
         hasher.update(format!("{metric:?}").as_bytes());
-        hasher.update(format!("{request:?}").as_bytes());
-        Self(*hasher.finalize().as_bytes())
+        hasher.update(format!("{periods:?} {scopes:?} {as_of:?}").as_bytes());
+        let of_choice = |choice: &Choice| {
+            let mut hasher = hasher.clone();
+            hasher.update(format!("{choice:?}").as_bytes());
+            Self(*hasher.finalize().as_bytes())
+        };
+        choices.iter().map(of_choice).collect()
     }
 }
 

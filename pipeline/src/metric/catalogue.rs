@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::definition::{self, Definitions};
 use crate::error::{Error, Result};
-use crate::metric::evaluate::names;
 use crate::metric::period::Grain;
+use crate::metric::prepared::names;
 
 /// What a metric's query returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -351,6 +351,11 @@ impl Metric {
     /// Whether one query computes many choices: it joins `choices`.
     pub fn joins_choices(&self) -> bool {
         names(&self.sql, "choices")
+    }
+
+    /// Choices, or what stands for them, parted as queries compute them: all by one, or each by its own.
+    pub fn by_query<'c, T>(&self, choices: &'c [T]) -> std::slice::Chunks<'c, T> {
+        choices.chunks(if self.joins_choices() { choices.len().max(1) } else { 1 })
     }
 
     /// Completes chosen parameters with the defaults; an unknown name or value is an error.

@@ -5,7 +5,8 @@ use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
 
 use crate::error::Result;
-use crate::metric::evaluate::{Prepared, Request};
+use crate::metric::evaluate::Request;
+use crate::metric::prepared::Prepared;
 use crate::query::View;
 use crate::zone::date_of;
 
