@@ -113,7 +113,8 @@ fn documented(server: &Arc<Server>) -> OpenApiRouter<Arc<Server>> {
 /// The routes for callers that are known, by what each has to be allowed to do.
 fn known_callers() -> OpenApiRouter<Arc<Server>> {
     let reading_metrics = OpenApiRouter::default()
-        .routes(routes!(web::page)) // /
+        .routes(routes!(web::overview)) // /
+        .routes(routes!(web::page)) // /{page}
         .routes(routes!(web::asset)) // /assets/{file}
         .routes(routes!(status::status)) // /api/v1/status
         .routes(routes!(status::scopes)) // /api/v1/scopes

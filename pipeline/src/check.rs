@@ -3,8 +3,8 @@
 //! A file of `sql/checks` is a check. Each of its rows is a violation: whose it is, which object it
 //! is about, and what shows it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
@@ -186,6 +186,35 @@ impl Checks {
     }
 }
 
+/// Rows of each check that are remembered.
+const ROWS_REMEMBERED: usize = 20;
+
+/// What checks found in one state of a lake, by their SQL; it goes with that state.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(Mutex<HashMap<String, Outcome>>);
+
+impl Findings {
+    /// What the same query found, if it is known and was kept with enough rows.
+    fn get(&self, check: &Check, limit: usize) -> Option<Outcome> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = known.get(&check.sql)?;
+        let has_enough = limit <= ROWS_REMEMBERED || outcome.rows.num_rows() < ROWS_REMEMBERED;
+        // What it is called may have changed since.
+        let outcome = has_enough.then(|| Outcome { check: check.clone(), ..outcome.clone() })?;
+        Some(first_rows(outcome, limit))
+    }
+
+    fn keep(&self, outcome: &Outcome) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(outcome.check.sql.clone(), first_rows(outcome.clone(), ROWS_REMEMBERED));
+    }
+}
+
+fn first_rows(outcome: Outcome, limit: usize) -> Outcome {
+    let rows = outcome.rows.slice(0, limit.min(outcome.rows.num_rows()));
+    Outcome { rows, ..outcome }
+}
+
 /// What a check found.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -220,9 +249,16 @@ pub async fn run(view: &View, checks: &Checks, limit: usize) -> Result<Vec<Outco
     let context = view.session()?;
     let mut outcomes = Vec::with_capacity(checks.checks.len());
     for check in &checks.checks {
+        if let Some(outcome) = view.findings().get(check, limit) {
+            outcomes.push(outcome);
+            continue;
+        }
         let started = Instant::now();
-        let outcome = match run_one(&context, check, limit).await {
-            Ok(outcome) => outcome,
+        let outcome = match run_one(&context, check, limit.max(ROWS_REMEMBERED)).await {
+            Ok(outcome) => {
+                view.findings().keep(&outcome);
+                first_rows(outcome, limit)
+            }
             Err(error) => Outcome {
                 check: check.clone(),
                 violations: 0,

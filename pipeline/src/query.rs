@@ -20,6 +20,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::calendar::{Calendar, WorkingDays};
+use crate::check::Findings;
 use crate::definition::Definitions;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
@@ -115,6 +116,7 @@ pub struct View {
     fingerprint: String,
     facts: Facts,
     answers: metric::Answers,
+    findings: Findings,
 }
 
 /// What a lake holds, in a few numbers.
@@ -167,6 +169,7 @@ impl Reader {
             fingerprint: String::new(),
             facts: Facts::default(),
             answers: metric::Answers::default(),
+            findings: Findings::default(),
         };
         let mut reader = Self {
             lake,
@@ -292,6 +295,7 @@ impl Reader {
             fingerprint: self.fingerprint(),
             facts: Facts::default(),
             answers: metric::Answers::default(),
+            findings: Findings::default(),
         };
         for model in self.models.iter().filter(|model| model.kind() == Kind::Derived) {
             let table = view.derive(model).await?;
@@ -418,6 +422,11 @@ impl View {
     /// What metrics have been asked about this state.
     pub(crate) fn answers(&self) -> &metric::Answers {
         &self.answers
+    }
+
+    /// What its checks found.
+    pub(crate) fn findings(&self) -> &Findings {
+        &self.findings
     }
 
     /// Tells states of a lake apart: the same as long as every table and every model stays the same.

@@ -145,7 +145,7 @@ fn the_server_is_healthy_and_its_answers_carry_security_headers() {
     let Fresh { server, folder: _folder, .. } = fresh();
     assert_eq!(server.get("/healthz").text, "ok\n");
     assert_eq!(server.get("/readyz").text, "ready\n");
-    for path in ["/", "/metrics", "/api/v1/metrics", "/api/v1/nonsense", "/assets/app.js"] {
+    for path in ["/", "/metrics", "/api/v1/metrics", "/api/v1/nonsense", "/assets/page.js"] {
         let answer = server.get(path);
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'; script-src 'self'"), "{path}: {policy}");

@@ -138,11 +138,12 @@ fn each_role_reaches_what_it_may_and_nothing_else() {
     const READERS: &[&str] = &["viewer", "analyst", "auditor", "admin"];
     const ROWS: &[&str] = &["analyst", "auditor", "admin"];
     const PUSHERS: &[&str] = &["ingest", "admin"];
-    let routes: [(&str, &str, &[&str]); 19] = [
+    let routes: [(&str, &str, &[&str]); 20] = [
         ("GET", "/readyz", ALL),
         ("GET", "/no/such/page", ALL),
         ("GET", "/", READERS),
-        ("GET", "/assets/app.js", READERS),
+        ("GET", "/units", READERS),
+        ("GET", "/assets/page.js", READERS),
         ("GET", "/metrics", READERS),
         ("GET", "/api/v1/status", READERS),
         ("GET", "/api/v1/scopes", READERS),

@@ -1,11 +1,13 @@
 //! Whether the server works, and what its lake holds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
 use chrono::NaiveDate;
-use pipeline::metric;
+use pipeline::metric::{self, ScopeKind};
+use pipeline::reference::Org;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -105,6 +107,10 @@ pub(super) struct ScopeEntry {
     name_en: Option<String>,
     #[schema(schema_with = schema::scope_kind)]
     kind: &'static str,
+    /// Of a unit, what sort it is by the newest version of the register: `town`, `department`, `team`, or another word
+    /// of the register such as `district`; empty for a unit that only the log knows.
+    #[schema(required)]
+    org_kind: Option<String>,
 }
 
 /// The scopes that the caller may ask about.
@@ -130,11 +136,19 @@ pub(super) async fn scopes(
 ) -> Json<Scopes> {
     let view = server.view();
     let access = server.door().sight().access(&visitor.caller, &view).ok();
+    let mut versions: Vec<&Org> = view.orgs().iter().collect();
+    versions.sort_by_key(|org| org.valid_from);
+    // The newest takes the place of those before it.
+    let org_kinds: HashMap<&str, &str> =
+        versions.iter().map(|org| (org.org_id.as_str(), org.kind.as_str())).collect();
     let scopes = metric::all_scopes(view.orgs())
         .into_iter()
         .filter(|scope| access.as_ref().is_some_and(|access| access.covers(scope.org_ids())))
         .map(|scope| ScopeEntry {
             kind: scope.kind.name(),
+            org_kind: (scope.kind == ScopeKind::Org)
+                .then(|| org_kinds.get(scope.scope_id.as_str()).map(|kind| (*kind).to_owned()))
+                .flatten(),
             scope: scope.scope_id,
             name: scope.name,
             name_en: scope.name_en,

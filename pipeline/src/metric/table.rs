@@ -61,7 +61,7 @@ impl Desk {
         scopes
     }
 
-    /// The days of the log, and today.
+    /// The days of the log.
     fn span(&self) -> Period {
         let facts = self.view.facts();
         let start = facts.first_event_date.unwrap_or(self.today);
@@ -197,7 +197,12 @@ impl MetricTable {
         });
         let span = self.desk.span();
         let start = grain.start_of(wanted.from.map_or(span.start, |from| from.max(span.start)));
-        let end = wanted.to.map_or(span.end, |to| to.min(span.end));
+        // Whoever names both ends hears of those days, as far as they have come: what runs today is asked for on
+        // days without an event, too.
+        let named = wanted.from.is_some() && wanted.to.is_some();
+        let today = self.desk.today.succ_opt().unwrap_or(self.desk.today);
+        let last = if named { span.end.max(today) } else { span.end };
+        let end = wanted.to.map_or(last, |to| to.min(last));
         // Whole buckets: a query may cut the list of periods, never a period.
         let buckets = periods(Period { start, end }, grain);
         let buckets = buckets.into_iter().map(|bucket| grain.whole(bucket)).collect();

@@ -930,7 +930,8 @@ fn violations_are_counted_by_unit_and_only_the_first_rows_are_kept() {
 2024-08-20T09:00 case.decided longta wang,li x-3",
     );
     let checks = shipped_checks().only("case_filing_known").unwrap();
-    let outcome = wait(check::run(&lake.view(), &checks, 1)).unwrap().pop().unwrap();
+    let view = lake.view();
+    let outcome = wait(check::run(&view, &checks, 1)).unwrap().pop().unwrap();
     assert_eq!(outcome.violations, 3);
     assert!(!outcome.holds());
     let by_org: Vec<_> =
@@ -938,8 +939,26 @@ fn violations_are_counted_by_unit_and_only_the_first_rows_are_kept() {
     assert_eq!(by_org, [(Some("dawan"), 2), (Some("longta"), 1)]);
     assert_eq!(rows(&outcome).len(), 1);
     assert!(rows(&outcome)[0].starts_with("dawan x-1 "));
-    let outcome = wait(check::run(&lake.view(), &checks, 0)).unwrap().pop().unwrap();
-    assert_eq!((outcome.violations, outcome.rows.num_rows()), (3, 0));
+    // What is remembered of the state is more than was asked for first, and less than may be asked for.
+    for (limit, kept) in [(0, 0), (2, 2), (100, 3)] {
+        let again = wait(check::run(&view, &checks, limit)).unwrap().pop().unwrap();
+        assert_eq!((again.violations, again.rows.num_rows()), (3, kept));
+        assert_eq!(again.by_org, outcome.by_org);
+        assert_eq!(again.rows.slice(0, kept.min(1)), outcome.rows.slice(0, kept.min(1)));
+    }
+}
+
+#[test]
+fn more_rows_of_a_check_than_are_remembered_are_found_again() {
+    let lines: Vec<String> =
+        (0..30).map(|n| format!("2024-08-20T09:00 case.decided dawan zhao,qian x-{n}")).collect();
+    let lake = lake_with(&[], &lines.join("\n"));
+    let checks = shipped_checks().only("case_filing_known").unwrap();
+    let view = lake.view();
+    for (limit, kept) in [(5, 5), (25, 25), (100, 30), (20, 20)] {
+        let outcome = wait(check::run(&view, &checks, limit)).unwrap().pop().unwrap();
+        assert_eq!((outcome.violations, outcome.rows.num_rows()), (30, kept));
+    }
 }
 
 #[test]

@@ -1,0 +1,71 @@
+// The JSON API, and what is said when it refuses.
+
+import { isZh, t } from "./language.js";
+import { page } from "./state.js";
+
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `HTTP ${status}`);
+    Object.assign(this, { status, problem });
+  }
+}
+
+export async function send(url, options = {}) {
+  let response;
+  try {
+    response = await fetch(url, { headers: { accept: "application/json" }, ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, { detail: String(error) });
+  }
+  if (!response.ok) throw new ApiError(response.status, (await response.json().catch(() => null)) ?? {});
+  return response;
+}
+
+export async function getJson(url, signal = page.abort.signal) {
+  const body = await (await send(url, { signal })).json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
+  if (body === null) throw new ApiError(502, { detail: "the answer is not JSON" });
+  return body;
+}
+
+// One statement through the door to SQL, answered in the form that `accept` names.
+export function askFor(accept, sql, { parameters = [], signal = page.abort.signal } = {}) {
+  const headers = { accept, "content-type": "application/json" };
+  return send("/api/v1/sql", { method: "POST", headers, body: JSON.stringify({ sql, parameters }), signal });
+}
+
+// The same, the rows as objects.
+export const ask = async (sql, parameters = []) => (await (await askFor("application/json", sql, { parameters })).json()).rows;
+
+export function explain(error) {
+  if (!(error instanceof ApiError)) return t().failed(error.message);
+  if (error.status === 0) return t().unreachable;
+  if (error.status === 401 || error.status === 403) return t().forbidden;
+  return error.status < 500 ? t().refused(error.message) : t().failed(error.message);
+}
+
+const readable = (query) => query.toString().replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%2C", ",").replaceAll("*", "*");
+
+export function metricUrl(id, { from, to }, grain, more = {}, of = "") {
+  return `/api/v1/metrics/${id}${of}?${readable(new URLSearchParams({ from, to, grain, scope: page.scope, ...more }))}`;
+}
+
+export const rowsOf = async (url) => (await getJson(url)).rows ?? [];
+
+// The members of a scope at once: a kind's, an area's, the district's units; whoever sees a few units only sees those.
+export function membersOf(scope) {
+  const kind = page.scopes.find((each) => each.scope === scope)?.kind;
+  if (["kind", "area", "district"].includes(kind)) return `${scope}/*`;
+  if (page.scopes.length === 0 || page.scopes.some((each) => each.scope === "district")) return "district/*";
+  return page.scopes.filter(isUnit).map((each) => each.scope).join(",");
+}
+
+export const isUnit = ({ kind }) => kind === "org";
+
+// A unit that others belong to, such as a district, stands for them all and is not one among them.
+const isWhole = (scope) => page.scopes.find((each) => each.scope === scope)?.org_kind === "district";
+export const unitsOf = async (url) => (await rowsOf(url)).filter((row) => !isWhole(row.scope));
+export const unitNameOf = (row) => (!isZh() && page.scopes.find((each) => each.scope === row.scope)?.name_en) || row.scope_name || row.scope;
