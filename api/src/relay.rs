@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono_tz::Tz;
-use tokio::task::JoinSet;
 
 pub use config::Settings;
 
@@ -125,8 +124,7 @@ impl Relay {
     /// that was taken has to be remembered, or it would be sent again.
     async fn relay(&self, notification: &Notification, route: &Route) -> Vec<(String, Delivery)> {
         let names = self.names.now();
-        let mut sending = JoinSet::new();
-        let mut told = Vec::new();
+        let mut sending = Vec::new();
         for (place, alerts) in addressed(notification, route) {
             let Some(robot) = self.robots.get(place) else { continue };
             let wording = Wording {
@@ -139,16 +137,13 @@ impl Relay {
             let key = notification.key(alerts.iter().copied());
             let robot = Arc::clone(robot);
             let name = robot.name().to_owned();
-            let delivering = tokio::spawn(async move { robot.deliver(&message, key).await });
-            sending.spawn(async move { (name, delivering.await) });
+            sending.push((name, tokio::spawn(async move { robot.deliver(&message, key).await })));
         }
-        while let Some(sent) = sending.join_next().await {
-            let Ok((name, delivery)) = sent else { continue };
-            let delivery =
-                delivery.unwrap_or_else(|_| Delivery::Failed("sending broke off".to_owned()));
-            told.push((name, delivery));
+        let mut told = Vec::new();
+        for (name, delivering) in sending {
+            let broken = |_| Delivery::Failed("sending broke off".to_owned());
+            told.push((name, delivering.await.unwrap_or_else(broken)));
         }
-        told.sort_by(|(one, _), (other, _)| one.cmp(other));
         told
     }
 }

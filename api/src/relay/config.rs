@@ -350,8 +350,9 @@ impl File<'_> {
                 self.line(route)
             );
             anyhow::ensure!(
-                !others.is_empty(),
-                "{}: the route `{path}` names no robot; `robots` hear of every scope that has none of its own",
+                scopes.values().chain([others]).all(|named| !named.is_empty()),
+                "{}: the route `{path}` names no robot, or none for a scope, so that nobody would hear; `robots` hear of \
+                 every scope that is not in `scopes`",
                 self.line(route)
             );
             let by_scope = scopes

@@ -92,6 +92,7 @@ fn mistakes_are_told_with_their_line_and_what_to_do() {
         &with("", ENV, "[[route]]\npath = \"/metrics\"\nrobots = [\"a\"]"),
         &["cannot be a path"],
     );
+    check_refused(&with("", ENV, "scopes.\"town-a\" = []"), &["line 6", "nobody would hear"]);
     check_refused(
         &with("", ENV, "[[route]]\npath = \"/x\"\nrobots = []"),
         &["line 9", "names no robot"],
