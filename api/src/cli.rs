@@ -7,6 +7,7 @@ mod dashboards;
 mod dictionary;
 mod goals;
 mod metric;
+mod relay;
 mod report;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -66,6 +67,8 @@ enum Command {
     Demo(DemoArgs),
     /// Serve a lake: web pages, API and /metrics; land what is pushed.
     Serve(ServeArgs),
+    /// Turn Alertmanager's webhooks into messages, in Chinese, in chats of 企业微信, 钉钉 and 浙政钉.
+    Relay(relay::RelayArgs),
     /// Land files, or a folder that `simulate` wrote.
     Land(LandArgs),
     /// Show what was refused and why.
@@ -439,6 +442,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Demo(args) => demo(args, config, definitions).await,
         Command::Serve(args) => serve(args, config, definitions).await,
+        Command::Relay(args) => relay::run(args).await,
         Command::Land(args) => land_paths(args, &definitions).await,
         Command::Rejects(RejectsCommand::List(args)) => list_rejects(args, definitions).await,
         Command::Rejects(RejectsCommand::Export(args)) => export_rejects(args, definitions).await,

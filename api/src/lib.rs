@@ -16,6 +16,7 @@ mod listen;
 pub mod measure;
 pub mod output;
 pub mod pgwire;
+pub mod relay;
 pub mod schema;
 pub mod server;
 pub mod sql_door;

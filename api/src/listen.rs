@@ -80,6 +80,21 @@ pub(crate) async fn serve(
     served
 }
 
+/// Ends with Ctrl-C or SIGTERM.
+pub(crate) async fn stopped() {
+    let interrupted = tokio::signal::ctrl_c();
+    let Ok(mut terminated) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    else {
+        let _ = interrupted.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupted => {}
+        _ = terminated.recv() => {}
+    }
+}
+
 /// Accepts so many connections at once, and closes one more.
 #[derive(Debug, Clone)]
 struct Few(Arc<Semaphore>);

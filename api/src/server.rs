@@ -335,7 +335,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         tokio::spawn(pgwire::serve(postgres, Arc::clone(&server), logins, acceptor, stop.clone()));
     let routes = http::routes(server)?;
     listen::serve(listener, routes, tls.as_ref(), options.connections, async move {
-        stopped().await;
+        listen::stopped().await;
         stop.cancel();
     })
     .await
@@ -367,20 +367,6 @@ fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::
     }
     writeln!(out, "Ctrl-C stops")?;
     out.flush()
-}
-
-async fn stopped() {
-    let interrupted = tokio::signal::ctrl_c();
-    let Ok(mut terminated) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    else {
-        let _ = interrupted.await;
-        return;
-    };
-    tokio::select! {
-        _ = interrupted => {}
-        _ = terminated.recv() => {}
-    }
 }
 
 /// The one writer: lands the inbox, refreshes the rollups.

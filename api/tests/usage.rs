@@ -25,6 +25,7 @@ fn help_lists_the_commands() {
 #[test]
 fn wrong_usage_exits_with_2() {
     check(&["land"], 2, "--lake");
+    check(&["relay"], 2, "--config");
     check(&["no-such-command"], 2, "unrecognized subcommand");
     check(&["metric", "patrols", "--from", "yesterday"], 2, "--from");
 }
@@ -36,6 +37,11 @@ fn failed_work_exits_with_1_and_says_what_to_do() {
         &["land", "--lake", "/tmp/unused", "/no/such/file.csv"],
         1,
         "cannot read `/no/such/file.csv`",
+    );
+    check(
+        &["relay", "--config", "/no/such/file"],
+        1,
+        "cannot read the config file `/no/such/file`",
     );
     check(&["metric", "patrol", "--lake", "/no/such/lake"], 1, "did you mean patrols?");
 }

@@ -1,5 +1,5 @@
 //! From a silent unit to a message: the real Prometheus with the shipped rules, the real Alertmanager with the shipped
-//! routes, and a message gateway that writes down what it is sent.
+//! routes, and something in the place of the relay that writes down what it is sent.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,8 +12,10 @@ use serde_json::Value;
 use crate::harness::{Process, Server, free_port, repository, succeed, wait_for, yubei};
 use crate::prometheus::Prometheus;
 
-/// Takes what Alertmanager sends: the path, and the body.
-fn gateway() -> (u16, Receiver<(String, Value)>) {
+/// Listens for JSON over HTTP: what comes is answered with a status and a body, and handed on with its path.
+pub(crate) fn hook(
+    mut answer: impl FnMut(&str, &Value) -> (u16, &'static str) + Send + 'static,
+) -> (u16, Receiver<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, messages) = mpsc::channel();
@@ -34,18 +36,25 @@ fn gateway() -> (u16, Receiver<(String, Value)>) {
             }
             let mut body = vec![0; length];
             stream.read_exact(&mut body).unwrap();
-            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            stream.get_mut().write_all(answer.as_bytes()).unwrap();
-            if sender.send((path, serde_json::from_slice(&body).unwrap())).is_err() {
+            let message = serde_json::from_slice(&body).unwrap();
+            let (status, text) = answer(&path, &message);
+            let length = text.len();
+            let head = format!(
+                "HTTP/1.1 {status} -\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            // Before the answer, so that it is known of to whoever waits for that.
+            if sender.send((path, message)).is_err() {
                 return;
             }
+            // Whoever asked may have gone.
+            let _ = stream.get_mut().write_all((head + text).as_bytes());
         }
     });
     (port, messages)
 }
 
 /// An Alertmanager with the shipped config, but for waiting times and the gateway's port.
-fn alertmanager(folder: &std::path::Path, gateway: u16) -> (String, Process) {
+pub(crate) fn alertmanager(folder: &std::path::Path, gateway: u16) -> (String, Process) {
     let mut config =
         fs::read_to_string(repository("dashboards/alertmanager/alertmanager.yml")).unwrap();
     for (from, to) in [
@@ -78,7 +87,7 @@ fn a_unit_that_is_silent_is_told_so_in_its_words_and_leadership_is_not_yet() {
     let silent =
         server.metric("org_silent_working_days", "from=2026-01-01&to=2026-01-02&scope=town-dawan");
     assert!(silent[0]["value"].as_f64().unwrap() >= 5.0, "{silent:?}");
-    let (port, messages) = gateway();
+    let (port, messages) = hook(|_, _| (200, ""));
     let (address, _alertmanager) = alertmanager(folder.path(), port);
     let _prometheus = Prometheus::start_with(server.address(), Some(&address));
     let mut others = Vec::new();

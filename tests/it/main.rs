@@ -25,6 +25,7 @@ mod postgres;
 mod postgres_catalog;
 mod prometheus;
 mod receipt;
+mod relay;
 mod runbook;
 mod sight;
 mod sql;
