@@ -175,7 +175,7 @@ after_7() {
 }
 
 after_8() {
-    check 'the version' "$(dpkg-query --show --showformat='${Version} ${Status}' lawpulse)" '0.1.1-1 install ok installed'
+    check 'the version' "$(dpkg-query --show --showformat='${Version} ${Status}' lawpulse)" "$(dpkg-deb --field new/lawpulse_*.deb Version) install ok installed"
     called '--quiet --system restart lawpulse.service'
     check 'the changed config' "$(tail -1 $config)" '# changed here'
     grep -q 'of the new version' $config.dpkg-dist

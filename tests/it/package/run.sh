@@ -24,11 +24,14 @@ say packaging
 strip -o "$folder/lawpulse" "$binary"
 try=$folder/upper/srv/try
 mkdir -p "$try"/{old,new}
-LAWPULSE_BINARY=$folder/lawpulse "$here/../../../packaging/build" "$try/old" --deb-version 0.1.0-1 --fast
+LAWPULSE_BINARY=$folder/lawpulse "$here/../../../packaging/build" "$try/old" --fast
+version=$(dpkg-deb --field "$try"/old/lawpulse_*.deb Version)
+[[ $(dpkg-parsechangelog --file "$here/../../../packaging/debian/changelog" --show-field Version) == "$version" ]] ||
+    { echo "packaging/debian/changelog does not begin with $version" >&2 && exit 1; }
 
 say 'a second version'
 dpkg-deb --raw-extract "$try"/old/lawpulse_*.deb "$folder/tree"
-sed -i 's/^Version: .*/Version: 0.1.1-1/' "$folder/tree/DEBIAN/control"
+sed -i "s/^Version: .*/&+next/" "$folder/tree/DEBIAN/control"
 echo '# of the new version' >>"$folder/tree/etc/lawpulse/lawpulse.toml"
 dpkg-deb --root-owner-group -Znone --build "$folder/tree" "$try/new" >/dev/null
 rm -r "$folder/tree"
