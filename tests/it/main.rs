@@ -21,6 +21,7 @@ mod kill;
 mod login;
 mod login_tls;
 mod openapi;
+mod package;
 mod postgres;
 mod postgres_catalog;
 mod prometheus;
