@@ -55,6 +55,12 @@ export function metricUrl(id, { from, to }, grain, more = {}, of = "") {
 
 export const rowsOf = async (url) => (await getJson(url)).rows ?? [];
 
+// Several values of a parameter at once, which the server computes in one go: the rows by value.
+export async function rowsByValue(id, period, grain, name, values, more = {}) {
+  const rows = await rowsOf(metricUrl(id, period, grain, { ...more, [name]: values.join(",") }));
+  return values.map((value) => rows.filter((row) => values.length === 1 || row.parameters?.[name] === value));
+}
+
 // The members of a scope at once: a kind's, an area's, the district's units; whoever sees a few units only sees those.
 export function membersOf(scope) {
   const kind = page.scopes.find((each) => each.scope === scope)?.kind;

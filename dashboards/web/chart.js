@@ -37,7 +37,8 @@ export function bucketChart(id, chart) {
   const label = (each) => (series.length > 1 ? `JSON ${each.short ?? each.name.replace(/[(（].*/, "")}` : "JSON");
   const part = card(id, chart.heading, notes.filter(Boolean).join(t().and), series.map((each) => jsonLink(each.url, each.name, label(each))));
   return load(part, async () => {
-    const answers = await Promise.allSettled(series.map((each) => rowsOf(each.url)));
+    // Series of one metric may come together.
+    const answers = chart.rows ? (await chart.rows(window)).map((value) => ({ status: "fulfilled", value })) : await Promise.allSettled(series.map((each) => rowsOf(each.url)));
     if (answers.every((answer) => answer.status === "rejected")) throw answers[0].reason;
     await plotlyLoaded;
     return (body, retry) => drawChart(body, { ...chart, series, answers, retry });

@@ -1,5 +1,6 @@
 // The three charts that a scope is looked at with: use, inspections, cases.
 
+import { rowsByValue } from "./api.js";
 import { lastAndLowest, monthlyChart } from "./chart.js";
 import { addWords, count, metricOf, monthName, percent, share, t } from "./language.js";
 
@@ -22,6 +23,8 @@ addWords({
   },
 });
 
+const LEVELS = ["L1", "L2", "L3"];
+
 // Below it a metric deserves attention, as its file says.
 export const lineOf = (id) => metricOf(id)?.thresholds?.warn ?? undefined;
 
@@ -32,7 +35,8 @@ export function activityChart(beside = false) {
   const peers = { metric, more: { level: "L2", peers: "true" }, name: t().peersMedian, short: t().peersMedian, colour: 2, mark: "dash", of: (row) => ({ value: row.peers?.median }) };
   return monthlyChart("activity", {
     heading: t().charts.activity, line, note: line ? t().lowLine(percent(line)) : null,
-    series: beside ? [level("L1", 0), level("L2", 1), peers] : ["L1", "L2", "L3"].map(level),
+    series: beside ? [level("L1", 0), level("L2", 1), peers] : LEVELS.map(level),
+    rows: beside ? null : (window) => rowsByValue(metric, window, "month", "level", LEVELS),
     summary: ([, substantive], months) => lastAndLowest(t().activitySummary)([substantive], months),
   });
 }

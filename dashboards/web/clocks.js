@@ -1,6 +1,6 @@
 // Which limits run out, and which have: what to press for today, case by case.
 
-import { ask, getJson, metricUrl, rowsOf } from "./api.js";
+import { ask, getJson, metricUrl, rowsByValue, rowsOf } from "./api.js";
 import { addDays } from "./days.js";
 import { card, csv, csvButton, drawDefinitions, element, load, save, scrolling, state, table } from "./document.js";
 import { count, dayName, isZh, metricOf, scopeName, t, today } from "./language.js";
@@ -42,8 +42,8 @@ function drawFigures() {
   const part = card("limits", t().figures);
   return load(part, async () => {
     const more = { clock: page.own.clock };
-    const one = async (id, others) => (await rowsOf(metricUrl(id, day(), "all", { ...more, ...others })))[0]?.value;
-    const [past, ...soon] = await Promise.all([one("clocks_overdue", {}), ...WITHIN.map((within) => one("clocks_due", { within })), learnRules()]);
+    const [[row], due] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day(), "all", more)), rowsByValue("clocks_due", day(), "all", "within", WITHIN, more), learnRules()]);
+    const past = row?.value, soon = due.map(([each]) => each?.value);
     return (body) => {
       const figure = (name, value, kind) => element("div", { class: value ? kind : "" }, element("dt", {}, name), element("dd", {}, count(value)));
       const figures = element("dl", { class: "figures" }, figure(t().past, past, "bad"), WITHIN.map((within, at) => figure(t().within(within), soon[at], at === 0 ? "warn" : "")));

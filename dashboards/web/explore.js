@@ -110,7 +110,7 @@ function drawMeaning(metric) {
   const part = card("meaning", t().means);
   const notes = [t().directions[metric.direction], metric.indicator ? t().indicator(metric.indicator) : null, attention, metric.suppress_below ? t().small(metric.suppress_below) : null].filter(Boolean);
   part.querySelector(".body").replaceChildren(
-    element("dl", { class: "meaning" }, entry(t().definition, definitionOf(metric)), entry(t().source.replace(/[:：]\s*$/, ""), metric.source), entry(t().direction, notes.join(t().and)), entry(t().prometheus, element("code", {}, metric.prometheus))),
+    element("dl", { class: "terms" }, entry(t().definition, definitionOf(metric)), entry(t().source.replace(/[:：]\s*$/, ""), metric.source), entry(t().direction, notes.join(t().and)), entry(t().prometheus, element("code", {}, metric.prometheus))),
     element("details", {}, element("summary", {}, t().sqlOf), element("pre", { tabindex: "0" }, element("code", {}, metric.sql))),
     element("p", {}, element("a", { href: `${address({}, "sql")}#sql=${encodeURIComponent(statement)}` }, t().openSql)),
   );

@@ -1,7 +1,7 @@
 // The first page, in the order in which leadership reads: the headlines, who needs attention, whether officers use the
 // platform, inspections against what they find, cases, lawful procedure, supervision, the year's goals.
 
-import { getJson, membersOf, metricUrl, rowsOf, unitNameOf, unitsOf } from "./api.js";
+import { getJson, membersOf, metricUrl, rowsByValue, rowsOf, unitNameOf, unitsOf } from "./api.js";
 import { activityChart, casesChart, inspectionsChart, lineOf } from "./charts.js";
 import { addDays, addMonths, lastMonth } from "./days.js";
 import { $, bar, card, drawDefinitions, element, empty, load, scrolling, table } from "./document.js";
@@ -9,7 +9,7 @@ import { amount, count, dayName, hasValue, isRatio, isZh, metricOf, monthName, p
 import { address, scopeAndPeriod, start } from "./page.js";
 import { page } from "./state.js";
 import { STATUSES, statusBadge } from "./status.js";
-import { comparable, drawTiles, lastDay, quietly } from "./tiles.js";
+import { drawTiles, lastDay, nowAndBefore, quietly } from "./tiles.js";
 
 const TILES = ["officer_activity_ratio", "patrols", "inspections", "cases_closed", "cases_open", "orgs_onboarded_ratio"];
 const COMPLIANCE = ["two_officer_ratio", "credential_shown_ratio", "code_scanned_ratio", "legal_review_ratio", "decision_service_timely_ratio", "penalty_publication_timely_ratio", "full_record_ratio"];
@@ -107,14 +107,12 @@ function drawFunnel() {
 
 // Metrics one below the other: this period, the one before, and what the share is of.
 function drawList(id, heading, metrics) {
-  const before = comparable();
   const part = card(id, heading);
   return load(part, async () => {
-    const ask = (period) => Promise.all(metrics.map((metric) => quietly(metricUrl(metric, period, "all"))));
-    const [now, prior] = await Promise.all([Promise.all(metrics.map((metric) => rowsOf(metricUrl(metric, page.period, "all")))), before ? ask(before) : []]);
+    const answers = await Promise.all(metrics.map((metric) => nowAndBefore(metric)));
     return (body) => {
       const lines = metrics.map((metric, at) => {
-        const [row] = now[at], [old] = prior[at] ?? [], entry = metricOf(metric);
+        const [row, old] = answers[at], entry = metricOf(metric);
         const value = row?.withheld ? t().withheld : `${amount(entry, row?.value)}${hasValue(row) && !isRatio(entry) ? ` ${unitWord(entry)}` : ""}`;
         return { cells: [element("a", { href: address({ own: { metric } }, "explore") }, title(metric)), { class: "strong", cell: value }, hasValue(old) ? amount(entry, old.value) : "—", isRatio(entry) && hasValue(row) ? share(row) : ""] };
       });
@@ -126,14 +124,13 @@ function drawList(id, heading, metrics) {
 function drawLimits() {
   const day = lastDay(), part = card("limits", t().limits, t().limitsSub(dayName(day.from)), [element("a", { href: address({}, "clocks") }, t().allLimits)]);
   return load(part, async () => {
-    const one = async (id, more) => (await rowsOf(metricUrl(id, day, "all", more)))[0];
-    const [past, ...soon] = await Promise.all([one("clocks_overdue", {}), ...["5", "15", "30"].map((within) => one("clocks_due", { within }))]);
-    const ages = await Promise.all(AGES.map((age) => one("cases_open", { age })));
+    const [[past], due, open] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day, "all")), rowsByValue("clocks_due", day, "all", "within", ["5", "15", "30"]), rowsByValue("cases_open", day, "all", "age", AGES)]);
+    const soon = due.map(([row]) => row), ages = open.map(([row]) => row);
     return (body) => {
       const figure = (name, row, kind) => element("div", { class: kind }, element("dt", {}, name), element("dd", {}, count(row?.value)));
       const limits = element("dl", { class: "figures" }, figure(t().past, past, past?.value ? "bad" : ""), soon.map((row, at) => figure(t().within([5, 15, 30][at]), row, at === 0 && row?.value ? "warn" : "")));
-      const open = element("dl", { class: "figures" }, ages.map((row, at) => figure(t().ages[AGES[at]], row, "")));
-      body.replaceChildren(element("p", { class: "summary" }, t().limitsSummary(count(past?.value), count(soon[0]?.value))), limits, element("h3", {}, t().age), open);
+      const byAge = element("dl", { class: "figures" }, ages.map((row, at) => figure(t().ages[AGES[at]], row, "")));
+      body.replaceChildren(element("p", { class: "summary" }, t().limitsSummary(count(past?.value), count(soon[0]?.value))), limits, element("h3", {}, t().age), byAge);
     };
   });
 }

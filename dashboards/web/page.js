@@ -185,7 +185,7 @@ async function render({ keepFilters = false } = {}) {
   if (!keepFilters) drawFilters();
   await Promise.all(definition.draw());
   // For whoever looks at the page by a program.
-  if (!abort.signal.aborted) document.body.dataset.state = "shown";
+  if (!abort.signal.aborted) Object.assign(document.body.dataset, { state: "shown", shownAfter: performance.now() });
   return abort;
 }
 

@@ -1,7 +1,7 @@
 // Tiles: the headlines of a scope and a period, and how new the data are.
 
 import { getJson, metricUrl, rowsOf } from "./api.js";
-import { addDays, endOf, lastMonth, previousPeriod } from "./days.js";
+import { addDays, addMonths, endOf, lastMonth, previousPeriod } from "./days.js";
 import { $, defined, element, jsonLink, load } from "./document.js";
 import { addWords, amount, count, dayName, hasValue, isRatio, metricOf, moment, monthName, percent, share, t, title, unitWord } from "./language.js";
 import { page } from "./state.js";
@@ -25,6 +25,18 @@ export function comparable() {
 
 export const quietly = (url) => rowsOf(url).catch(() => []);
 
+// The row of the period and that of the one before: by one question where both are whole buckets of a grain.
+export async function nowAndBefore(id, more = {}) {
+  const before = comparable(), { kind, from, to } = page.period;
+  const grain = { year: "year", quarter: "quarter", months: addMonths(from, 1) === to ? "month" : null }[kind];
+  if (before && grain && metricOf(id)?.grains.includes(grain)) {
+    const rows = await rowsOf(metricUrl(id, { from: before.from, to }, grain, more));
+    return [rows.find((row) => row.period_start === from), rows.find((row) => row.period_start === before.from)];
+  }
+  const [[now], [prior]] = await Promise.all([rowsOf(metricUrl(id, page.period, "all", more)), before ? quietly(metricUrl(id, before, "all", more)) : []]);
+  return [now, prior];
+}
+
 // The last day of the period that there are data about, as a period of its own: what states are asked for.
 export function lastDay() {
   const to = endOf(page.period, page.bounds);
@@ -47,24 +59,22 @@ export function drawTiles(ids, { peers = false } = {}) {
 }
 
 async function tileJob(id, more) {
-  const metric = metricOf(id), before = comparable(), month = lastMonth(page.period, page.bounds);
+  const metric = metricOf(id), month = lastMonth(page.period, page.bounds);
   const activity = id === "officer_activity_ratio";
-  const [now, prior, single] = await Promise.all([
-    rowsOf(metricUrl(id, page.period, "all", metric?.rankable ? more : {})),
-    before ? quietly(metricUrl(id, before, "all")) : [],
+  const [[row, prior], [single]] = await Promise.all([
+    nowAndBefore(id, metric?.rankable ? more : {}),
     activity && month.from > page.period.from ? quietly(metricUrl(id, month, "all")) : [],
   ]);
   return (body) => {
-    const [row] = now;
     if (!hasValue(row) && !row?.withheld) return body.replaceChildren(element("p", { class: "value" }, "—"), element("p", { class: "detail" }, t().nothing));
     const unit = unitWord(metric);
     const lines = [
       element("p", { class: "value", "data-value": row.value }, amount(metric, row.value), unit ? element("small", {}, unit) : null),
       element("p", { class: "detail" }, isRatio(metric) && hasValue(row) ? `${share(row)}${activity ? ` ${t().people}` : ""}` : ""),
       row.withheld ? element("p", { class: "detail" }, t().suppressed(metric?.suppress_below)) : null,
-      hasValue(single[0]) ? element("p", { class: "detail" }, `${t().lastMonth(monthName(month.from))} ${percent(single[0].value)}`) : null,
+      hasValue(single) ? element("p", { class: "detail" }, `${t().lastMonth(monthName(month.from))} ${percent(single.value)}`) : null,
       hasValue(row) && hasValue({ value: row.peers?.median }) ? element("p", { class: "detail" }, t().peers(amount(metric, row.peers.median))) : null,
-      hasValue(prior[0]) ? element("p", { class: "prior" }, `${t().prior} ${amount(metric, prior[0].value)}`) : null,
+      hasValue(prior) ? element("p", { class: "prior" }, `${t().prior} ${amount(metric, prior.value)}`) : null,
     ];
     body.replaceChildren(...lines.filter((line) => line?.textContent));
   };

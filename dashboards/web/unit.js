@@ -1,6 +1,6 @@
 // One unit: whether it uses the platform, what it does, how it stands beside its peers, and what runs out.
 
-import { isUnit, metricUrl, rowsOf } from "./api.js";
+import { isUnit, metricUrl, rowsByValue, rowsOf } from "./api.js";
 import { activityChart, casesChart, inspectionsChart } from "./charts.js";
 import { card, drawDefinitions, element, empty, load, scrolling, table } from "./document.js";
 import { amount, count, dayName, hasValue, inWords, isRatio, metricOf, share, t, title } from "./language.js";
@@ -67,8 +67,8 @@ function drawFigures() {
 function drawLimits() {
   const day = lastDay(), part = card("limits", t().limits, t().limitsSub(dayName(day.from)), [element("a", { href: address({}, "clocks") }, t().looking)]);
   return load(part, async () => {
-    const one = async (id, more) => (await rowsOf(metricUrl(id, day, "all", more)))[0]?.value;
-    const [past, ...soon] = await Promise.all([one("clocks_overdue", {}), ...["5", "15", "30"].map((within) => one("clocks_due", { within }))]);
+    const [[row], due] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day, "all")), rowsByValue("clocks_due", day, "all", "within", ["5", "15", "30"])]);
+    const past = row?.value, soon = due.map(([each]) => each?.value);
     return (body) => {
       const figure = (name, value, kind) => element("div", { class: value ? kind : "" }, element("dt", {}, name), element("dd", {}, count(value)));
       body.replaceChildren(element("dl", { class: "figures" }, figure(t().past, past, "bad"), soon.map((value, at) => figure(t().within([5, 15, 30][at]), value, at === 0 ? "warn" : ""))));

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::harness::{
     Fresh, Server, check_problem, command, files_below, fresh, patrol, post, quoted, sql, wait_for,
+    yubei,
 };
 
 fn patrols(server: &Server) -> Option<u64> {
@@ -138,6 +139,33 @@ fn errors_are_problem_json_and_say_what_is_wrong() {
     let json = [("content-type", "application/json")];
     check_problem(&post(&sql, &json, b"{\"query\":\"select 1\"}").unwrap(), 400, "sql");
     check_problem(&post(&sql, &json, b"select 1").unwrap(), 400, "sql");
+}
+
+#[test]
+fn several_values_of_a_parameter_are_answered_at_once_as_each_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_as_of(&yubei().copy(folder.path()));
+    let url = "/api/v1/metrics/officer_activity_ratio?from=2025-01-01&to=2026-01-01&scope=towns/*";
+    let together = server.get(&format!("{url}&level=L3,L1")).json();
+    assert_eq!(together["parameters"]["level"], "L3,L1");
+    let together = together["rows"].as_array().unwrap();
+    let mut alone = Vec::new();
+    for level in ["L1", "L3"] {
+        let rows = server.get(&format!("{url}&level={level}")).json();
+        for row in rows["rows"].as_array().unwrap() {
+            assert!(row.get("parameters").is_none(), "{row}");
+            let mut row = row.clone();
+            row["parameters"] = json!({ "level": level });
+            alone.push(row);
+        }
+    }
+    assert_eq!(alone.len(), 2 * 22);
+    assert_eq!(*together, alone);
+    for (more, told) in
+        [("level=L1,L9", "L9"), ("level=L1,", "level"), ("level=L1,L2&peers=true", "peers")]
+    {
+        check_problem(&server.get(&format!("{url}&{more}")), 400, told);
+    }
 }
 
 #[test]

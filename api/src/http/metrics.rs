@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use chrono::NaiveDate;
-use pipeline::metric::{self, Grain, Metric, Peers, Period, Request, Sample, Scope};
+use pipeline::metric::{self, Choice, Grain, Metric, Peers, Period, Request, Sample, Scope};
 use pipeline::query::View;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -198,6 +198,7 @@ struct Asked {
     periods: Vec<Period>,
     scopes: Vec<Scope>,
     parameters: BTreeMap<String, String>,
+    choices: Vec<Choice>,
     grain: Grain,
     as_of: NaiveDate,
 }
@@ -228,13 +229,15 @@ impl Asked {
             }
             periods = metric::trailing(&periods, days);
         }
-        if periods.len().saturating_mul(scopes.len()) > SAMPLES_MAX {
+        let parameters = asked.parameters;
+        let choices = metric.choices_asked(&parameters)?;
+        let samples = periods.len().saturating_mul(scopes.len()).saturating_mul(choices.len());
+        if samples > SAMPLES_MAX {
             return Err(Problem::bad_request(
                 "too many buckets; choose a coarser grain or a shorter period",
             ));
         }
-        let parameters = asked.parameters;
-        Ok(Self { periods, scopes, parameters, grain, as_of: server.today() })
+        Ok(Self { periods, scopes, parameters, choices, grain, as_of: server.today() })
     }
 
     fn request(&self) -> Request<'_> {
@@ -280,6 +283,9 @@ pub(super) struct NumberRow {
     /// With `peers=true`, for a unit with enough peers.
     #[serde(skip_serializing_if = "Option::is_none")]
     peers: Option<PeersOfUnit>,
+    /// Which values of the parameters it is about, where several were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<BTreeMap<String, String>>,
 }
 
 impl NumberRow {
@@ -306,6 +312,7 @@ impl NumberRow {
                 median: peers.median,
                 p75: peers.p75,
             }),
+            parameters: None,
         }
     }
 }
@@ -316,13 +323,15 @@ pub(super) struct NumbersOfMetric {
     metric: String,
     #[schema(schema_with = schema::grain)]
     grain: &'static str,
-    /// The values of the metric's parameters, those by default among them.
+    /// The values of the metric's parameters as asked for, those by default among them.
     parameters: BTreeMap<String, String>,
     lake_version: u64,
     rows: Vec<NumberRow>,
 }
 
 /// The numbers of a metric, by scope and bucket.
+///
+/// Of a parameter several values can be asked for at once, separated by commas: each row says then which it is about.
 #[utoipa::path(
     get,
     path = "/api/v1/metrics/{id}",
@@ -350,24 +359,34 @@ pub(super) async fn metric(
     let with_peers = asked.peers == Some(Exact(true));
     let asked = Asked::of(&server, &visitor, &view, metric, asked.numbers)?;
     let request = asked.request();
-    let samples = metric::evaluate(&view, metric, &request).await?;
-    let peers = if with_peers {
-        metric::compare(&view, metric, &request, &samples).await?
-    } else {
-        Vec::new()
+    let has_several = asked.choices.len() > 1;
+    if with_peers && has_several {
+        return Err(Problem::bad_request("`peers` goes with one value of each parameter"));
+    }
+    let answers = metric::evaluate_each(&view, metric, &request, &asked.choices).await?;
+    let peers = match answers.first() {
+        Some(samples) if with_peers => metric::compare(&view, metric, &request, samples).await?,
+        _ => Vec::new(),
     };
     let names: HashMap<&str, &str> =
         asked.scopes.iter().map(|scope| (scope.scope_id.as_str(), scope.name.as_str())).collect();
-    let rows = samples.iter().enumerate().map(|(place, sample)| {
-        let name = names.get(sample.scope_id.as_str()).map(|name| (*name).to_owned());
-        NumberRow::of(metric, sample, name, peers.get(place).and_then(Option::as_ref))
-    });
+    let mut rows = Vec::new();
+    for (choice, samples) in asked.choices.iter().zip(&answers) {
+        rows.extend(samples.iter().enumerate().map(|(place, sample)| {
+            let name = names.get(sample.scope_id.as_str()).map(|name| (*name).to_owned());
+            let peers = peers.get(place).and_then(Option::as_ref);
+            let parameters = has_several.then(|| choice.clone());
+            NumberRow { parameters, ..NumberRow::of(metric, sample, name, peers) }
+        }));
+    }
+    let mut parameters = metric.parameter_values(&BTreeMap::new())?;
+    parameters.extend(asked.parameters);
     Ok(Json(NumbersOfMetric {
         metric: metric.id().to_owned(),
         grain: asked.grain.name(),
-        parameters: metric.parameter_values(&asked.parameters)?,
+        parameters,
         lake_version: view.version(),
-        rows: rows.collect(),
+        rows,
     }))
 }
 

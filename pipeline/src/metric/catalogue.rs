@@ -348,6 +348,21 @@ impl Metric {
         choices
     }
 
+    /// Every choice that is asked for: of a parameter one value, or several separated by commas, or that by default. They
+    /// come in the order of the metric's file; an unknown name or value is an error.
+    pub fn choices_asked(&self, asked: &BTreeMap<String, String>) -> Result<Vec<Choice>> {
+        for (name, values) in asked {
+            for value in values.split(',') {
+                self.parameter_values(&Choice::from([(name.clone(), value.to_owned())]))?;
+            }
+        }
+        let defaults = self.parameter_values(&Choice::new())?;
+        Ok(self.choices(|name, value| match asked.get(name) {
+            Some(values) => values.split(',').any(|one| one == value),
+            None => defaults.get(name).is_some_and(|default| default == value),
+        }))
+    }
+
     /// Whether one query computes many choices: it joins `choices`.
     pub fn joins_choices(&self) -> bool {
         names(&self.sql, "choices")
