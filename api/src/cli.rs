@@ -11,6 +11,7 @@ mod relay;
 mod report;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -390,7 +391,9 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+        // It ends with the process. To take it down first would break off work that waits for work: Delta's kernel
+        // panics then, after all is done.
+        Ok(runtime) => ManuallyDrop::new(runtime),
         Err(error) => return failed(&error.into()),
     };
     match runtime.block_on(dispatch(cli)) {
