@@ -2,7 +2,7 @@
 
 import { ask, getJson, metricUrl, rowsByValue, rowsOf } from "./api.js";
 import { addDays } from "./days.js";
-import { card, csv, csvButton, drawDefinitions, element, load, save, scrolling, state, table } from "./document.js";
+import { card, csv, csvButton, drawDefinitions, element, figure, figures, load, save, scrolling, state, table } from "./document.js";
 import { count, dayName, isZh, metricOf, scopeName, t, today } from "./language.js";
 import { address, go, pick, start } from "./page.js";
 import { page } from "./state.js";
@@ -45,11 +45,10 @@ function drawFigures() {
     const [[row], due] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day(), "all", more)), rowsByValue("clocks_due", day(), "all", "within", WITHIN, more), learnRules()]);
     const past = row?.value, soon = due.map(([each]) => each?.value);
     return (body) => {
-      const figure = (name, value, kind) => element("div", { class: value ? kind : "" }, element("dt", {}, name), element("dd", {}, count(value)));
-      const figures = element("dl", { class: "figures" }, figure(t().past, past, "bad"), WITHIN.map((within, at) => figure(t().within(within), soon[at], at === 0 ? "warn" : "")));
+      const ahead = WITHIN.map((within, at) => figure(t().within(within), count(soon[at]), at === 0 && soon[at] ? "warn" : ""));
       const clock = pick("clock", t().clock, clocksOf().map((each) => [each, clockName(each)]), page.own.clock, (each) => go({ own: { clock: each } }));
       const within = pick("within", t().lead, WITHIN.map((each) => [each, t().days(each)]), page.own.within, (each) => go({ own: { within: each } }));
-      body.replaceChildren(figures, element("div", { class: "choices" }, clock, within));
+      body.replaceChildren(figures(figure(t().past, count(past), past ? "bad" : ""), ahead), element("div", { class: "choices" }, clock, within));
     };
   });
 }

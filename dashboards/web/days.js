@@ -4,7 +4,7 @@
 const SHORTEST_CHART_MONTHS = 6;
 
 export const asDate = (day) => new Date(`${day}T00:00:00Z`);
-export const asDay = (date) => date.toISOString().slice(0, 10);
+const asDay = (date) => date.toISOString().slice(0, 10);
 export const addDays = (day, n) => asDay(new Date(asDate(day).getTime() + n * 86_400_000));
 export const monthOf = (day) => `${day.slice(0, 7)}-01`;
 export const later = (a, b) => (a > b ? a : b);

@@ -23,6 +23,10 @@ export const jsonLink = (url, name, label = "JSON") => element("a", { class: "js
 // A metric's name, which leads to what it means.
 export const defined = (id, text = title(id)) => (metricOf(id) ? element("a", { href: `#def-${id}` }, text) : text);
 
+// A number with its name, to stand among others in a `dl.figures`; `kind` colours it.
+export const figure = (name, text, kind = "") => element("div", { class: kind }, element("dt", {}, name), element("dd", {}, text));
+export const figures = (...each) => element("dl", { class: "figures" }, each.flat());
+
 // ---- States. ----
 
 export function state(kind, message, retry) {

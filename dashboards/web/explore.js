@@ -3,7 +3,7 @@
 import { getJson, membersOf, metricUrl, rowsOf, unitNameOf, unitsOf } from "./api.js";
 import { bucketChart, bucketsOf } from "./chart.js";
 import { lineOf } from "./charts.js";
-import { $, bar, card, csv, csvButton, element, empty, jsonLink, load, save, scrolling, state, table } from "./document.js";
+import { $, bar, card, csv, csvButton, element, empty, figure, figures, jsonLink, load, save, scrolling, state, table } from "./document.js";
 import { amount, count, definitionOf, hasValue, isRatio, metricOf, share, t, title, unitWord } from "./language.js";
 import { address, go, pick, scopeAndPeriod, start } from "./page.js";
 import { page } from "./state.js";
@@ -129,8 +129,7 @@ function drawRows(metric) {
 }
 
 function evidence({ coverage: [covered], rows, rows_total: all }) {
-  const figure = (name, value) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
-  const facts = covered ? element("dl", { class: "figures" }, figure(t().unitsWith, `${count(covered.units_with_events)} / ${count(covered.units)}`), figure(t().workingDaysWith, `${count(covered.working_days_with_events)} / ${count(covered.working_days)}`), figure(t().events, count(covered.events))) : null;
+  const facts = covered ? figures(figure(t().unitsWith, `${count(covered.units_with_events)} / ${count(covered.units)}`), figure(t().workingDaysWith, `${count(covered.working_days_with_events)} / ${count(covered.working_days)}`), figure(t().events, count(covered.events))) : null;
   if (!rows?.length) return [facts, element("p", { class: "summary" }, t().noRows)].filter(Boolean);
   const columns = Object.keys(rows[0]).filter((name) => name !== "scope_id" && name !== "period_start");
   const text = (value) => (value === null || value === undefined ? "—" : typeof value === "object" ? JSON.stringify(value) : String(value));

@@ -1,7 +1,7 @@
 // The year's goals: where each stands, where it should stand today, and where it will stand at the end.
 
 import { ask, getJson } from "./api.js";
-import { $, card, csv, csvButton, element, load, save, scrolling, table } from "./document.js";
+import { $, card, csv, csvButton, element, figure, figures, load, save, scrolling, table } from "./document.js";
 import { amount, count, dayName, inWords, isZh, metricOf, scopeName, t, today, unitWord } from "./language.js";
 import { address, go, pick, start } from "./page.js";
 import { page } from "./state.js";
@@ -54,7 +54,6 @@ function bullet(goal) {
 function goalEntry(goal) {
   const metric = metricOf(goal.metric) ?? { unit: goal.unit };
   const write = (value) => (Number.isFinite(value) ? `${amount(metric, value)}${unitWord(metric) ? ` ${unitWord(metric)}` : ""}` : "—");
-  const figure = (name, text, kind = "") => element("div", { class: kind }, element("dt", {}, name), element("dd", {}, text));
   const row = { value: goal.value, numerator: goal.numerator, denominator: goal.denominator };
   const period = { own: { metric: goal.metric, params: Object.entries(goal.parameters).map((pair) => pair.join("=")).join(",") }, scope: goal.scope };
   const { forecast } = goal, interval = forecast && forecast.low !== forecast.high ? t().interval(write(forecast.low), write(forecast.high)) : "";
@@ -62,7 +61,7 @@ function goalEntry(goal) {
   return element("article", { class: "goal", id: `goal-${goal.goal}-${goal.scope}` },
     element("header", {}, statusBadge(goal.status), element("h3", {}, element("a", { href: address(period, "explore") }, nameOf(goal))), element("span", { class: "sub" }, [goal.owner, t().kinds[goal.kind], t().due(dayName(goal.due))].filter(Boolean).join(" · "))),
     bullet(goal),
-    element("dl", { class: "figures" }, figure(t().now, inWords(metric, row), "now"), figure(t().shouldBe, write(goal.should_be)), figure(t().target, `${t().sides[goal.side]} ${write(goal.target)}`), figure(t().baseline, write(goal.baseline)), forecast ? figure(t().forecast, [write(forecast.value), interval].filter(Boolean).join(isZh() ? "，" : ", ")) : null),
+    figures(figure(t().now, inWords(metric, row), "now"), figure(t().shouldBe, write(goal.should_be)), figure(t().target, `${t().sides[goal.side]} ${write(goal.target)}`), figure(t().baseline, write(goal.baseline)), forecast ? figure(t().forecast, [write(forecast.value), interval].filter(Boolean).join(isZh() ? "，" : ", ")) : null),
     element("p", { class: "detail" }, more.join(t().and)),
   );
 }

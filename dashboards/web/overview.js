@@ -3,8 +3,8 @@
 
 import { getJson, membersOf, metricUrl, rowsByValue, rowsOf, unitNameOf, unitsOf } from "./api.js";
 import { activityChart, casesChart, inspectionsChart, lineOf } from "./charts.js";
-import { addDays, addMonths, lastMonth } from "./days.js";
-import { $, bar, card, drawDefinitions, element, empty, load, scrolling, table } from "./document.js";
+import { addMonths, lastMonth } from "./days.js";
+import { $, bar, card, drawDefinitions, element, empty, figure, figures, load, scrolling, table } from "./document.js";
 import { amount, count, dayName, hasValue, isRatio, isZh, metricOf, monthName, percent, scopeName, share, t, title, unitWord } from "./language.js";
 import { address, scopeAndPeriod, start } from "./page.js";
 import { page } from "./state.js";
@@ -127,9 +127,9 @@ function drawLimits() {
     const [[past], due, open] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day, "all")), rowsByValue("clocks_due", day, "all", "within", ["5", "15", "30"]), rowsByValue("cases_open", day, "all", "age", AGES)]);
     const soon = due.map(([row]) => row), ages = open.map(([row]) => row);
     return (body) => {
-      const figure = (name, row, kind) => element("div", { class: kind }, element("dt", {}, name), element("dd", {}, count(row?.value)));
-      const limits = element("dl", { class: "figures" }, figure(t().past, past, past?.value ? "bad" : ""), soon.map((row, at) => figure(t().within([5, 15, 30][at]), row, at === 0 && row?.value ? "warn" : "")));
-      const byAge = element("dl", { class: "figures" }, ages.map((row, at) => figure(t().ages[AGES[at]], row, "")));
+      const ahead = soon.map((row, at) => figure(t().within([5, 15, 30][at]), count(row?.value), at === 0 && row?.value ? "warn" : ""));
+      const limits = figures(figure(t().past, count(past?.value), past?.value ? "bad" : ""), ahead);
+      const byAge = figures(ages.map((row, at) => figure(t().ages[AGES[at]], count(row?.value))));
       body.replaceChildren(element("p", { class: "summary" }, t().limitsSummary(count(past?.value), count(soon[0]?.value))), limits, element("h3", {}, t().age), byAge);
     };
   });
@@ -141,10 +141,10 @@ function drawGoals() {
     const { goals, year } = await getJson("/api/v1/goals");
     return (body) => {
       $("goals-heading").textContent = t().goals(year);
-      const figures = element("dl", { class: "figures" }, STATUSES.map((status) => element("div", {}, element("dt", {}, statusBadge(status)), element("dd", {}, count(goals.filter((goal) => goal.status === status).length)))));
+      const statuses = figures(STATUSES.map((status) => figure(statusBadge(status), count(goals.filter((goal) => goal.status === status).length))));
       const off = goals.filter((goal) => goal.status === "off_course");
       const list = element("ul", { class: "plain" }, off.map((goal) => element("li", {}, `${isZh() ? goal.title_zh : goal.title_en}${goal.scope === "district" ? "" : `（${scopeName(goal.scope)}）`}`)));
-      body.replaceChildren(figures, element("p", { class: "summary" }, t().goalsSummary(count(off.length))), element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t().goalsSummary(count(off.length)) }, list));
+      body.replaceChildren(statuses, element("p", { class: "summary" }, t().goalsSummary(count(off.length))), element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t().goalsSummary(count(off.length)) }, list));
     };
   });
 }

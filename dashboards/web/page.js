@@ -165,7 +165,7 @@ export function scopeAndPeriod() {
   return { heading: `${scopeName(page.scope)} · ${periodName(page.period)}`, sub: kind === "custom" ? "" : range(from, to) };
 }
 
-export function notice(...content) {
+function notice(...content) {
   $("notice").hidden = !content.length;
   $("notice").replaceChildren(...content);
 }

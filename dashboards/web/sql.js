@@ -5,21 +5,15 @@ import { ApiError, askFor, explain, getJson } from "./api.js";
 import { addDays, defaultPeriod } from "./days.js";
 import { $, card, element, load, save, scrolling } from "./document.js";
 import { count, isZh, t, today } from "./language.js";
+import { bestOf, learnNames, names, offersAt, pathOf, titleOf } from "./names.js";
 import { start } from "./page.js";
+import { CELLS_MAX, readRows, ROWS_MAX } from "./rows.js";
 import { page } from "./state.js";
 
-// What is shown, so that a result of a million rows does not freeze the page; a file holds all of it.
-const ROWS_MAX = 1000, CELLS_MAX = 60_000, TEXT_MAX = 8_000_000, CELL_TEXT_MAX = 5000, CELL_LINE = 60;
-const OPTIONS_MAX = 40, WORD_MIN = 2;
+// Of a cell; a file holds all of it.
+const CELL_TEXT_MAX = 5000, CELL_LINE = 60, WORD_MIN = 2;
 // Of the tab, not of the browser: several people may use one.
 const DRAFT = "lawpulse.sql";
-
-const KEYWORDS = ("select from where group by order having limit offset join left inner on using as and or not in is null like ilike "
-  + "between distinct case when then else end union all with asc desc nulls last first over partition rows exists cast interval date "
-  + "timestamp true false explain analyze filter").split(" ");
-const FUNCTIONS = ("count sum avg min max median approx_percentile_cont coalesce nullif round abs floor ceil date_trunc date_part extract "
-  + "to_char now current_date lower upper trim length substr replace split_part strpos starts_with concat string_agg array_agg array_has "
-  + "array_length unnest row_number rank lag lead generate_series try_cast").split(" ");
 
 const words = {
   zh: {
@@ -221,62 +215,6 @@ function exportAs(kind) {
   });
 }
 
-// ---- Reading rows. ----
-
-// Reads {"columns": […], "rows": [{…}, …]} as it comes, until there are more rows than are shown.
-async function readRows(response) {
-  const reader = response.body.getReader(), decoder = new TextDecoder(), scan = scanner();
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    size += value?.length ?? 0;
-    const { columns, rows, limit } = scan(decoder.decode(value, { stream: !done }));
-    if (rows.length > limit || size > TEXT_MAX) {
-      // Nobody waits for the rest: the server stops working on it.
-      reader.cancel();
-      return { columns, rows: rows.slice(0, limit), whole: false };
-    }
-    if (done) return { columns, rows, whole: true };
-  }
-}
-
-// Values stay in their own words: a number that JavaScript would round stays exact, two columns of one name stay apart.
-function scanner() {
-  const HEAD = "],\"rows\":[";
-  let text = "", at = 0, depth = 0, quoted = false, begin = 0, columns = null, cells = [], limit = ROWS_MAX;
-  const rows = [];
-  const head = () => {
-    const end = text.indexOf(HEAD);
-    if (end < 0) return;
-    columns = JSON.parse(text.slice(text.indexOf("["), end + 1));
-    limit = Math.max(20, Math.min(ROWS_MAX, Math.floor(CELLS_MAX / columns.length)));
-    at = end + HEAD.length;
-  };
-  const step = (sign) => {
-    if (quoted) { if (sign === "\\") at++; else if (sign === "\"") quoted = false; return; }
-    if (sign === "\"") quoted = true;
-    else if (depth === 1 && sign === ":") begin = at + 1;
-    else if (depth === 1 && (sign === "," || sign === "}")) cells.push(text.slice(begin, at));
-    if (sign === "{" || sign === "[") depth++;
-    else if (sign === "}" || sign === "]") depth--;
-    if (sign === "}" && depth === 0) { rows.push(cells); cells = []; }
-  };
-  // Only what a value began with is needed again.
-  const forget = () => {
-    const done = !columns ? 0 : Math.min(text.length, depth === 0 ? at : begin);
-    text = text.slice(done);
-    at -= done;
-    begin -= done;
-  };
-  return (more) => {
-    text += more;
-    if (!columns) head();
-    if (columns) for (; at < text.length && rows.length <= limit; at++) step(text[at]);
-    forget();
-    return { columns: columns ?? [], rows, limit };
-  };
-}
-
 // ---- The result. ----
 
 const isNumber = (raw) => /^-?\d/.test(raw);
@@ -389,100 +327,8 @@ function placeInBox(at) {
   return place;
 }
 
-// ---- The dictionary. ----
-
-let names = null;
-const titleOf = ({ title_zh: zh, title_en: en }) => (isZh() ? zh : en) ?? "";
-// Names without a schema are looked up in all but `metrics`.
-const pathOf = (schema, table) => (schema === "metrics" ? `metrics.${table}` : table);
-
-function learnNames({ schemas }) {
-  const tables = schemas.flatMap(({ schema, tables }) => tables.map((each) => ({ ...each, schema, path: pathOf(schema, each.table) })));
-  const byName = new Map();
-  for (const each of tables) for (const name of [each.path, `${each.schema}.${each.table}`]) byName.set(name, each);
-  return { schemas, tables, byName };
-}
-
-const idle = () => new Promise((resolve) => (globalThis.requestIdleCallback ?? setTimeout)(resolve));
-
 // ---- Completion. ----
 
-const option = (kind, name, title, insert = name) => ({ kind, name, title, insert });
-const columnOptions = (table) => table.columns.map((column) => option("column", column.column, titleOf(column)));
-const tableOption = (table) => option(table.metric ? "metric" : "table", table.path, titleOf(table));
-const metricOptions = () => names.tables.filter(({ metric }) => metric).map((table) => option("metric", table.table, titleOf(table)));
-const schemaOption = (schema) => option("schema", schema.schema, titleOf(schema), `${schema.schema}.`);
-
-// What a query reads from, and its alias, which is looked at without being passed over: it may be the word before another table.
-const NAMED = /(?:\b(?:from|join)\s+|,\s*)((?:\w+\.)?\w+)(?=(?:\s+(?:as\s+)?(\w+))?)/gi;
-const MEASURED = /\bmetric\(\s*'(\w+)'[^)]*\)(?=(?:\s+(?:as\s+)?(\w+))?)/gi;
-// A place right after FROM or JOIN, or after a comma in the list that FROM begins.
-const AFTER_FROM = /(?:\b(?:from|join)\s+|\bfrom\s(?:(?!\b(?:where|group|order|having|limit|on)\b)[^;()])*,\s*)[\p{L}\p{N}_]*$/iu;
-
-// The tables that a statement names, by what it calls them.
-function tablesIn(sql) {
-  const found = new Map(), add = (table, alias) => {
-    if (!table) return;
-    found.set(table.table, table);
-    if (alias && !KEYWORDS.includes(alias.toLowerCase())) found.set(alias, table);
-  };
-  for (const [, name, alias] of sql.matchAll(NAMED)) add(names.byName.get(name), alias);
-  for (const [, id, alias] of sql.matchAll(MEASURED)) add(names.byName.get(`metrics.${id}`), alias);
-  return found;
-}
-
-const queriesIn = (sql) => [...sql.matchAll(/(?:\bwith\s+|\)\s*,\s*)(\w+)\s+as\s*\(/gi)].map(([, name]) => option("query", name, ""));
-
-// Texts and comments that end before the place are no matter; one that does not is where no name is meant.
-const isWithinText = (before) => /'|--|\/\*/.test(before.replace(/'(?:[^']|'')*'|--[^\n]*\n|\/\*[\s\S]*?\*\//g, ""));
-
-// What may stand at a place, the most fitting groups first.
-function offersAt(sql, caret) {
-  const before = sql.slice(0, caret), [, qualifier, word] = before.match(/((?:\w+\.)*)([\p{L}\p{N}_]*)$/u);
-  if (/\bmetric\(\s*'\w*$/i.test(before)) return { word, groups: [metricOptions()] };
-  if (isWithinText(before)) return { word, groups: [] };
-  const used = tablesIn(sql);
-  if (qualifier) return { word, qualified: true, groups: membersOf(qualifier.slice(0, -1), used) };
-  const metrics = names.tables.filter(({ schema }) => schema === "metrics").map(tableOption);
-  const tables = [...queriesIn(sql), ...names.tables.filter(({ schema }) => schema !== "metrics").map(tableOption)];
-  const others = [option("function", "metric", t().metricFunction, "metric('"), ...names.schemas.map(schemaOption)];
-  if (AFTER_FROM.test(before)) return { word, groups: [tables, others, metrics] };
-  const cased = /^[A-Z]+$/.test(word) ? (text) => text.toUpperCase() : (text) => text;
-  const keywords = KEYWORDS.map((name) => option("keyword", cased(name), ""));
-  const functions = FUNCTIONS.map((name) => option("function", cased(name), "", `${cased(name)}(`));
-  // Before anything is chosen to read from, a column of any table may be meant.
-  const columns = [...new Set(used.size ? used.values() : names.tables)].flatMap(columnOptions);
-  return { word, groups: [used.size ? columns : [], keywords, functions, [...tables, ...others], metrics, used.size ? [] : columns] };
-}
-
-// The columns of what has a name in the statement, and the tables of a schema.
-function membersOf(name, used) {
-  const table = used.get(name) ?? names.byName.get(name), schema = names.schemas.find((each) => each.schema === name);
-  return [table ? columnOptions(table) : [], schema ? schema.tables.map((each) => option("table", each.table, titleOf(each))) : []];
-}
-
-// How well a name fits what is written, from 0; by its title, too, so that it is found in one's own words.
-function fit({ name, title }, word) {
-  const lower = name.toLowerCase();
-  if (lower.startsWith(word)) return 0;
-  if (lower.includes(`_${word}`) || lower.includes(`.${word}`)) return 1;
-  if (word.length < 2 && /^\w*$/.test(word)) return Infinity;
-  if (lower.includes(word)) return 2;
-  return title.toLowerCase().includes(word) ? 3 : Infinity;
-}
-
-function bestOf(groups, word) {
-  const seen = new Set(), found = [];
-  for (const [group, options] of groups.entries()) for (const each of options) {
-    const rank = fit(each, word.toLowerCase());
-    if (rank === Infinity || seen.has(each.name)) continue;
-    seen.add(each.name);
-    found.push({ ...each, order: rank * 10 + group });
-  }
-  return found.sort((a, b) => a.order - b.order).slice(0, OPTIONS_MAX);
-}
-
-// from: where the word begins; active: which option the arrows are on, -1 for none.
 let offered = null;
 
 function offer({ wanted = false } = {}) {
@@ -608,10 +454,12 @@ function drawNames(body) {
   body.replaceChildren(...(groups.length ? groups : [element("p", { class: "summary" }, t().noNames)]));
 }
 
+const idle = () => new Promise((resolve) => (globalThis.requestIdleCallback ?? setTimeout)(resolve));
+
 function loadNames() {
   return load($("names"), async () => {
     await idle();
-    names ??= learnNames(await getJson("/api/v1/dictionary"));
+    if (!names) learnNames(await getJson("/api/v1/dictionary"));
     return drawNames;
   });
 }

@@ -18,7 +18,7 @@ addWords({
 });
 
 // A period that is still running is not compared with a whole one.
-export function comparable() {
+function comparable() {
   const before = previousPeriod(page.period);
   return page.bounds.known && before.from >= page.bounds.first && page.period.to <= addDays(page.bounds.last, 1) ? before : null;
 }

@@ -2,7 +2,7 @@
 
 import { isUnit, metricUrl, rowsByValue, rowsOf } from "./api.js";
 import { activityChart, casesChart, inspectionsChart } from "./charts.js";
-import { card, drawDefinitions, element, empty, load, scrolling, table } from "./document.js";
+import { card, drawDefinitions, element, empty, figure, figures, load, scrolling, table } from "./document.js";
 import { amount, count, dayName, hasValue, inWords, isRatio, metricOf, share, t, title } from "./language.js";
 import { address, go, scopeAndPeriod, start } from "./page.js";
 import { page } from "./state.js";
@@ -70,8 +70,8 @@ function drawLimits() {
     const [[row], due] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day, "all")), rowsByValue("clocks_due", day, "all", "within", ["5", "15", "30"])]);
     const past = row?.value, soon = due.map(([each]) => each?.value);
     return (body) => {
-      const figure = (name, value, kind) => element("div", { class: value ? kind : "" }, element("dt", {}, name), element("dd", {}, count(value)));
-      body.replaceChildren(element("dl", { class: "figures" }, figure(t().past, past, "bad"), soon.map((value, at) => figure(t().within([5, 15, 30][at]), value, at === 0 ? "warn" : ""))));
+      const ahead = soon.map((value, at) => figure(t().within([5, 15, 30][at]), count(value), at === 0 && value ? "warn" : ""));
+      body.replaceChildren(figures(figure(t().past, count(past), past ? "bad" : ""), ahead));
     };
   });
 }

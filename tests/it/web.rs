@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, artefact, cached, python, repository, succeed, yubei};
+use crate::harness::{Server, artefact, cached, node, python, repository, succeed, yubei};
 
 /// The year that the pages are looked at for.
 const YEAR: &str = "from=2025-01-01&to=2026-01-01";
@@ -346,6 +346,35 @@ fn check_console(server: &Server, deeds: &Value) {
     for moment in ["violations of a mistake", "violations of offers"] {
         assert_eq!(deeds[moment], json!([]), "{moment}");
     }
+}
+
+/// What TypeScript's compiler knows of a module without being told any type: a name that is not there or is used by
+/// nobody, an import of what is not exported.
+#[test]
+fn the_modules_of_the_pages_name_what_there_is_and_nothing_in_vain() {
+    const MISTAKES: [&str; 7] =
+        ["TS2304", "TS2305", "TS2307", "TS2459", "TS2552", "TS2724", "TS6133"];
+    // They come from scripts that a page loads beside its module.
+    const OTHERS: [&str; 1] = ["SwaggerUIBundle"];
+    let web = repository("dashboards/web");
+    let mut scripts: Vec<_> =
+        std::fs::read_dir(&web).unwrap().map(|it| it.unwrap().path()).collect();
+    scripts.retain(|path| path.extension().is_some_and(|end| end == "js"));
+    assert!(scripts.len() > 15);
+    let options = "--allowJs --checkJs --noEmit --noUnusedLocals --target es2022 --module es2022 \
+        --moduleResolution bundler --lib es2023,esnext,dom,dom.iterable";
+    let mut compile = node();
+    compile.arg(cached("node/node_modules/typescript/bin/tsc"));
+    compile.args(options.split_whitespace()).args(&scripts);
+    let told = String::from_utf8(compile.output().unwrap().stdout).unwrap();
+    // It has looked.
+    assert!(told.contains(&format!("Cannot find name '{}'", OTHERS[0])), "{told}");
+    let mistakes: Vec<&str> = told
+        .lines()
+        .filter(|line| MISTAKES.iter().any(|code| line.contains(code)))
+        .filter(|line| !OTHERS.iter().any(|name| line.contains(name)))
+        .collect();
+    assert!(mistakes.is_empty(), "{mistakes:#?}");
 }
 
 #[test]
