@@ -69,7 +69,10 @@ pub async fn evaluate_each(
     request: &Request<'_>,
     choices: &[Choice],
 ) -> Result<Vec<Vec<Sample>>> {
-    let questions = Question::each(metric, request, choices);
+    // What is left out is the same question as its default.
+    let choices = choices.iter().map(|choice| metric.parameter_values(choice));
+    let choices = choices.collect::<Result<Vec<Choice>>>()?;
+    let questions = Question::each(metric, request, &choices);
     let mut answers: Vec<_> = questions.iter().map(|it| view.answers().get(it)).collect();
     let open: Vec<usize> = (0..choices.len()).filter(|place| answers[*place].is_none()).collect();
     for places in metric.by_query(&open) {

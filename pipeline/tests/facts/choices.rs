@@ -21,6 +21,20 @@ fn ask(view: &View, metric: &Metric, choices: &[Choice]) -> Vec<Vec<Sample>> {
 }
 
 #[test]
+fn a_parameter_that_is_left_out_is_the_same_question_as_its_default() {
+    let lake = simulated_district();
+    let catalogue = Catalogue::load(&Definitions::load(None).unwrap()).unwrap();
+    let metric = catalogue.get("officer_activity_ratio").unwrap();
+    let view = lake.view();
+    let left_out = ask(&view, metric, &[Choice::new()]);
+    let remembered = view.remembered();
+    assert!(remembered > 0);
+    let default = metric.parameter_values(&Choice::new()).unwrap();
+    assert_eq!(ask(&view, metric, &[default]), left_out);
+    assert_eq!(view.remembered(), remembered);
+}
+
+#[test]
 fn all_choices_by_one_query_are_what_each_is_alone() {
     let lake = simulated_district();
     let catalogue = Catalogue::load(&Definitions::load(None).unwrap()).unwrap();
