@@ -1,9 +1,10 @@
 // Which limits run out, and which have: what to press for today, case by case.
 
-import { ask, getJson, metricUrl, rowsByValue, rowsOf } from "./api.js";
+import { ask, getJson, metricUrl } from "./api.js";
 import { addDays } from "./days.js";
-import { card, csv, csvButton, drawDefinitions, element, figure, figures, load, save, scrolling, state, table } from "./document.js";
-import { count, dayName, isZh, metricOf, scopeName, t, today } from "./language.js";
+import { card, csv, csvButton, drawDefinitions, element, load, save, scrolling, state, table } from "./document.js";
+import { count, dayName, metricOf, scopeName, t, titleOf, today } from "./language.js";
+import { limitFigures, limitsOn } from "./limits.js";
 import { address, go, pick, start } from "./page.js";
 import { page } from "./state.js";
 
@@ -13,12 +14,12 @@ const ROWS = 10_000, SHOWN = 50;
 
 const words = {
   zh: {
-    heading: (scope) => `${scope} · 临期与超期`, asOf: (day) => `截至 ${day}（今天）`, figures: "今天的时限", past: "已超期", within: (n) => `${n} 日内到期`, clock: "时限", clocks: "各类时限", allClocks: "全部", lead: "提前",
+    heading: (scope) => `${scope} · 临期与超期`, asOf: (day) => `截至 ${day}（今天）`, figures: "今天的时限", clock: "时限", clocks: "各类时限", allClocks: "全部", lead: "提前",
     due: (n) => `${n} 日内到期的事项`, dueSub: "先到期的在前", overdue: "已超期的事项", overdueSub: "超得最久的在前", object: "案件或事项", party: "相对人", started: "起算", dueDate: "期限", left: "剩余", days: (n) => `${n} 天`, today: "今天", late: (n) => `超 ${n} 天`, unknown: "期限不明",
     nothingDue: "没有临期的事项。", nothingPast: "没有超期的事项。", law: "依据", ofParty: "（相对人的期限，不计入合计）",
   },
   en: {
-    heading: (scope) => `${scope} · limits`, asOf: (day) => `as of ${day} (today)`, figures: "Limits today", past: "Past", within: (n) => `Within ${n} days`, clock: "Limit", clocks: "By limit", allClocks: "All", lead: "Within",
+    heading: (scope) => `${scope} · limits`, asOf: (day) => `as of ${day} (today)`, figures: "Limits today", clock: "Limit", clocks: "By limit", allClocks: "All", lead: "Within",
     due: (n) => `What ends within ${n} days`, dueSub: "the soonest first", overdue: "What is past its limit", overdueSub: "the longest first", object: "Case or matter", party: "Party", started: "Since", dueDate: "Limit", left: "Left", days: (n) => `${n} days`, today: "today", late: (n) => `${n} days late`, unknown: "unknown",
     nothingDue: "Nothing ends that soon.", nothingPast: "Nothing is past its limit.", law: "Source", ofParty: "(the party’s, not in the sum)",
   },
@@ -34,21 +35,18 @@ async function learnRules() {
 }
 // A limit of the other side does not count among those that bind the unit.
 const bindsParty = (clock) => rules.get(clock)?.rule === "party";
-const clockName = (clock) => (clock === "all" ? t().allClocks : (isZh() ? rules.get(clock)?.title_zh : rules.get(clock)?.title_en) || clock);
+const clockName = (clock) => (clock === "all" ? t().allClocks : titleOf(rules.get(clock)) || clock);
 
 // ---- How many. ----
 
 function drawFigures() {
   const part = card("limits", t().figures);
   return load(part, async () => {
-    const more = { clock: page.own.clock };
-    const [[row], due] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day(), "all", more)), rowsByValue("clocks_due", day(), "all", "within", WITHIN, more), learnRules()]);
-    const past = row?.value, soon = due.map(([each]) => each?.value);
+    const [limits] = await Promise.all([limitsOn(day(), WITHIN, { clock: page.own.clock }), learnRules()]);
     return (body) => {
-      const ahead = WITHIN.map((within, at) => figure(t().within(within), count(soon[at]), at === 0 && soon[at] ? "warn" : ""));
       const clock = pick("clock", t().clock, clocksOf().map((each) => [each, clockName(each)]), page.own.clock, (each) => go({ own: { clock: each } }));
       const within = pick("within", t().lead, WITHIN.map((each) => [each, t().days(each)]), page.own.within, (each) => go({ own: { within: each } }));
-      body.replaceChildren(figures(figure(t().past, count(past), past ? "bad" : ""), ahead), element("div", { class: "choices" }, clock, within));
+      body.replaceChildren(limitFigures(limits), element("div", { class: "choices" }, clock, within));
     };
   });
 }

@@ -2,7 +2,7 @@
 
 import { ask, getJson } from "./api.js";
 import { $, card, csv, csvButton, element, figure, figures, load, save, scrolling, table } from "./document.js";
-import { amount, count, dayName, inWords, isZh, metricOf, scopeName, t, today, unitWord } from "./language.js";
+import { amount, count, dayName, inWords, isZh, metricOf, scopeName, t, titleOf, today, unitWord } from "./language.js";
 import { address, go, pick, start } from "./page.js";
 import { page } from "./state.js";
 import { STATUSES, statusBadge } from "./status.js";
@@ -24,7 +24,7 @@ const words = {
   },
 };
 
-const nameOf = (goal) => `${isZh() ? goal.title_zh : goal.title_en}${goal.scope === "district" ? "" : ` · ${scopeName(goal.scope)}`}`;
+const nameOf = (goal) => `${titleOf(goal)}${goal.scope === "district" ? "" : ` · ${scopeName(goal.scope)}`}`;
 // The year of the goals that are shown: the chosen one, or the newest that has any, which the server knows.
 let newest = "";
 const yearShown = () => page.own.year || newest;

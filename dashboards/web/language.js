@@ -144,7 +144,9 @@ export function bucketName(day, grain) {
 }
 
 export const metricOf = (id) => page.catalogue.get(id);
-export const title = (id) => { const metric = metricOf(id); return (isZh() ? metric?.title_zh : metric?.title_en) || id; };
+// The title of whatever has one in both languages.
+export const titleOf = (entry) => (isZh() ? entry?.title_zh : entry?.title_en) ?? "";
+export const title = (id) => titleOf(metricOf(id)) || id;
 
 // Definitions are in Chinese first, then in English, in one text.
 export function definitionOf(metric) {

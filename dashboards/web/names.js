@@ -1,6 +1,6 @@
 // The names of the dictionary, and which of them may stand at a place of a statement.
 
-import { isZh, t } from "./language.js";
+import { t, titleOf } from "./language.js";
 
 const OPTIONS_MAX = 40;
 
@@ -13,7 +13,6 @@ const FUNCTIONS = ("count sum avg min max median approx_percentile_cont coalesce
 
 // Null until it is learnt.
 export let names = null;
-export const titleOf = ({ title_zh: zh, title_en: en }) => (isZh() ? zh : en) ?? "";
 // Names without a schema are looked up in all but `metrics`.
 export const pathOf = (schema, table) => (schema === "metrics" ? `metrics.${table}` : table);
 

@@ -5,7 +5,8 @@ import { getJson, membersOf, metricUrl, rowsByValue, rowsOf, unitNameOf, unitsOf
 import { activityChart, casesChart, inspectionsChart, lineOf } from "./charts.js";
 import { addMonths, lastMonth } from "./days.js";
 import { $, bar, card, drawDefinitions, element, empty, figure, figures, load, scrolling, table } from "./document.js";
-import { amount, count, dayName, hasValue, isRatio, isZh, metricOf, monthName, percent, scopeName, share, t, title, unitWord } from "./language.js";
+import { amount, count, dayName, hasValue, isRatio, metricOf, monthName, percent, scopeName, share, t, title, titleOf, unitWord } from "./language.js";
+import { limitFigures, limitsOn } from "./limits.js";
 import { address, scopeAndPeriod, start } from "./page.js";
 import { page } from "./state.js";
 import { STATUSES, statusBadge } from "./status.js";
@@ -24,7 +25,7 @@ const words = {
     nobody: (all) => `${all} 个单位都在正常使用。`, why: "原因", activity: "活跃度",
     silent: (days) => `静默 ${days} 个工作日`, low: (value, months, least) => `活跃度 ${value}，连续 ${months} 个月${least ? "以上" : ""}偏低`, overdue: (n) => `${n} 项超期未办`,
     funnel: "使用漏斗", steps: { onboarded: "单位入驻", activated: "账号激活", active: "业务活跃", deep: "深度使用" }, funnelSummary: (idle) => `只登录、没有业务活动的占 ${idle}。`,
-    limits: "时限与账龄", limitsSub: (day) => `截至 ${day}`, limitsSummary: (over, soon) => `${over} 项已超期，5 日内到期 ${soon} 项。`, past: "已超期", within: (n) => `${n} 日内到期`, age: "在办案件账龄", ages: { "0-30": "30 天内", "31-60": "31–60 天", "61-90": "61–90 天", "over-90": "90 天以上" },
+    limits: "时限与账龄", limitsSub: (day) => `截至 ${day}`, limitsSummary: (over, soon) => `${over} 项已超期，5 日内到期 ${soon} 项。`, age: "在办案件账龄", ages: { "0-30": "30 天内", "31-60": "31–60 天", "61-90": "61–90 天", "over-90": "90 天以上" },
     compliance: "法定程序", supervision: "监督闭环", thisPeriod: "本期", goals: (year) => `${year} 年度目标`, goalsSummary: (off) => `偏离的目标 ${off} 项`, allGoals: "全部目标", allUnits: "全部单位", allLimits: "全部临期案件",
   },
   en: {
@@ -32,7 +33,7 @@ const words = {
     nobody: (all) => `All ${all} units use the platform as they should.`, why: "Why", activity: "Activity",
     silent: (days) => `silent for ${days} working days`, low: (value, months, least) => `activity ${value}, low for ${months} months${least ? " or more" : ""}`, overdue: (n) => `${n} limits past`,
     funnel: "From onboarding to use", steps: { onboarded: "Units onboarded", activated: "Accounts activated", active: "Substantive use", deep: "Sustained use" }, funnelSummary: (idle) => `${idle} of the roster log in and record nothing.`,
-    limits: "Limits and age", limitsSub: (day) => `as of ${day}`, limitsSummary: (over, soon) => `${over} are past, ${soon} end within 5 days.`, past: "Past", within: (n) => `Within ${n} days`, age: "Age of open cases", ages: { "0-30": "up to 30 days", "31-60": "31–60 days", "61-90": "61–90 days", "over-90": "over 90 days" },
+    limits: "Limits and age", limitsSub: (day) => `as of ${day}`, limitsSummary: (over, soon) => `${over} are past, ${soon} end within 5 days.`, age: "Age of open cases", ages: { "0-30": "up to 30 days", "31-60": "31–60 days", "61-90": "61–90 days", "over-90": "over 90 days" },
     compliance: "Lawful procedure", supervision: "Supervision", thisPeriod: "This period", goals: (year) => `Goals of ${year}`, goalsSummary: (off) => `Goals off course: ${off}`, allGoals: "All goals", allUnits: "All units", allLimits: "All limits",
   },
 };
@@ -124,13 +125,10 @@ function drawList(id, heading, metrics) {
 function drawLimits() {
   const day = lastDay(), part = card("limits", t().limits, t().limitsSub(dayName(day.from)), [element("a", { href: address({}, "clocks") }, t().allLimits)]);
   return load(part, async () => {
-    const [[past], due, open] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day, "all")), rowsByValue("clocks_due", day, "all", "within", ["5", "15", "30"]), rowsByValue("cases_open", day, "all", "age", AGES)]);
-    const soon = due.map(([row]) => row), ages = open.map(([row]) => row);
+    const [limits, open] = await Promise.all([limitsOn(day, ["5", "15", "30"]), rowsByValue("cases_open", day, "all", "age", AGES)]);
     return (body) => {
-      const ahead = soon.map((row, at) => figure(t().within([5, 15, 30][at]), count(row?.value), at === 0 && row?.value ? "warn" : ""));
-      const limits = figures(figure(t().past, count(past?.value), past?.value ? "bad" : ""), ahead);
-      const byAge = figures(ages.map((row, at) => figure(t().ages[AGES[at]], count(row?.value))));
-      body.replaceChildren(element("p", { class: "summary" }, t().limitsSummary(count(past?.value), count(soon[0]?.value))), limits, element("h3", {}, t().age), byAge);
+      const byAge = figures(open.map(([row], at) => figure(t().ages[AGES[at]], count(row?.value))));
+      body.replaceChildren(element("p", { class: "summary" }, t().limitsSummary(count(limits.past), count(limits.soon[0]))), limitFigures(limits), element("h3", {}, t().age), byAge);
     };
   });
 }
@@ -143,7 +141,7 @@ function drawGoals() {
       $("goals-heading").textContent = t().goals(year);
       const statuses = figures(STATUSES.map((status) => figure(statusBadge(status), count(goals.filter((goal) => goal.status === status).length))));
       const off = goals.filter((goal) => goal.status === "off_course");
-      const list = element("ul", { class: "plain" }, off.map((goal) => element("li", {}, `${isZh() ? goal.title_zh : goal.title_en}${goal.scope === "district" ? "" : `（${scopeName(goal.scope)}）`}`)));
+      const list = element("ul", { class: "plain" }, off.map((goal) => element("li", {}, `${titleOf(goal)}${goal.scope === "district" ? "" : `（${scopeName(goal.scope)}）`}`)));
       body.replaceChildren(statuses, element("p", { class: "summary" }, t().goalsSummary(count(off.length))), element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t().goalsSummary(count(off.length)) }, list));
     };
   });

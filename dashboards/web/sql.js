@@ -4,8 +4,8 @@
 import { ApiError, askFor, explain, getJson } from "./api.js";
 import { addDays, defaultPeriod } from "./days.js";
 import { $, card, element, load, save, scrolling } from "./document.js";
-import { count, isZh, t, today } from "./language.js";
-import { bestOf, learnNames, names, offersAt, pathOf, titleOf } from "./names.js";
+import { count, isZh, t, titleOf, today } from "./language.js";
+import { bestOf, learnNames, names, offersAt, pathOf } from "./names.js";
 import { start } from "./page.js";
 import { CELLS_MAX, readRows, ROWS_MAX } from "./rows.js";
 import { page } from "./state.js";

@@ -1,9 +1,10 @@
 // One unit: whether it uses the platform, what it does, how it stands beside its peers, and what runs out.
 
-import { isUnit, metricUrl, rowsByValue, rowsOf } from "./api.js";
+import { isUnit, metricUrl, rowsOf } from "./api.js";
 import { activityChart, casesChart, inspectionsChart } from "./charts.js";
-import { card, drawDefinitions, element, empty, figure, figures, load, scrolling, table } from "./document.js";
+import { card, drawDefinitions, element, empty, load, scrolling, table } from "./document.js";
 import { amount, count, dayName, hasValue, inWords, isRatio, metricOf, share, t, title } from "./language.js";
+import { limitFigures, limitsOn } from "./limits.js";
 import { address, go, scopeAndPeriod, start } from "./page.js";
 import { page } from "./state.js";
 import { drawTiles, lastDay } from "./tiles.js";
@@ -14,11 +15,11 @@ const MORE = ["patrols", "records_per_active_officer", "login_only_ratio", "back
 const words = {
   zh: {
     beside: "与同类单位相比", besideSub: (kind, units) => `同类 ${units} 个${kind}；中间一半在两条竖线之间`, lower: "下四分位", median: "中位数", upper: "上四分位", place: "位置",
-    figures: "其他指标", limits: "时限", limitsSub: (day) => `截至 ${day}`, past: "已超期", within: (n) => `${n} 日内到期`, looking: "查看明细", report: "本单位报告", allUnits: "全部单位", better: { up: "越高越好", down: "越低越好" },
+    figures: "其他指标", limits: "时限", limitsSub: (day) => `截至 ${day}`, looking: "查看明细", report: "本单位报告", allUnits: "全部单位", better: { up: "越高越好", down: "越低越好" },
   },
   en: {
     beside: "Beside its peers", besideSub: (kind, units) => `${units} units of the same kind (${kind}); the middle half lies between the lines`, lower: "Lower quartile", median: "Median", upper: "Upper quartile", place: "Place",
-    figures: "More figures", limits: "Limits", limitsSub: (day) => `as of ${day}`, past: "Past", within: (n) => `Within ${n} days`, looking: "Look at them", report: "Report of this unit", allUnits: "All units", better: { up: "higher is better", down: "lower is better" },
+    figures: "More figures", limits: "Limits", limitsSub: (day) => `as of ${day}`, looking: "Look at them", report: "Report of this unit", allUnits: "All units", better: { up: "higher is better", down: "lower is better" },
   },
 };
 
@@ -67,12 +68,8 @@ function drawFigures() {
 function drawLimits() {
   const day = lastDay(), part = card("limits", t().limits, t().limitsSub(dayName(day.from)), [element("a", { href: address({}, "clocks") }, t().looking)]);
   return load(part, async () => {
-    const [[row], due] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day, "all")), rowsByValue("clocks_due", day, "all", "within", ["5", "15", "30"])]);
-    const past = row?.value, soon = due.map(([each]) => each?.value);
-    return (body) => {
-      const ahead = soon.map((value, at) => figure(t().within([5, 15, 30][at]), count(value), at === 0 && value ? "warn" : ""));
-      body.replaceChildren(figures(figure(t().past, count(past), past ? "bad" : ""), ahead));
-    };
+    const limits = await limitsOn(day, ["5", "15", "30"]);
+    return (body) => body.replaceChildren(limitFigures(limits));
   });
 }
 

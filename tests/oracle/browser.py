@@ -11,6 +11,9 @@ import websocket
 # Tests are made with a server without optimisations, beside others.
 PATIENCE_SECONDS = 120
 
+# A page has been put together from what its server said.
+SHOWN = "document.body.dataset.state === 'shown' && !document.querySelector('.state.loading') && !document.querySelector('[aria-busy=\"true\"]')"
+
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",

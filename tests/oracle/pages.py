@@ -18,14 +18,13 @@ import sys
 import tempfile
 import time
 
-from browser import Browser, asked, problems
+from browser import SHOWN, Browser, asked, problems
 
 SIZES = {"laptop": (1440, 900), "phone": (390, 844), "wall": (1920, 1080)}
 PAGES = {
     "overview": "/?period=2025", "units": "/units?period=2025", "unit": "/unit?scope=town-dawan&period=2025", "clocks": "/clocks",
     "goals": "/goals", "report": "/report?year=2024", "explore": "/explore?metric=cases_open&period=2025", "sql": "/sql", "rejects": "/rejects",
 }
-SETTLED = "document.body.dataset.state === 'shown' && !document.querySelector('.state.loading') && !document.querySelector('[aria-busy=\"true\"]')"
 
 LOOK = """
 ({
@@ -69,7 +68,7 @@ class Visit:
     def settle(self):
         # A change begins to be drawn at once, but not before the event that makes it is over.
         time.sleep(0.05)
-        self.browser.wait_for(SETTLED)
+        self.browser.wait_for(SHOWN)
 
     def do(self, script):
         result = self.browser.evaluate(script)

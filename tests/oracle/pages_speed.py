@@ -10,10 +10,9 @@ import json
 import sys
 import tempfile
 
-from browser import Browser
+from browser import SHOWN, Browser
 
 PAGES = ["/", "/units", "/unit", "/clocks", "/goals", "/report", "/explore", "/explore?metric=inspections", "/sql", "/rejects"]
-SHOWN = "document.body.dataset.state === 'shown' && !document.querySelector('.state.loading') && !document.querySelector('[aria-busy=\"true\"]')"
 ENTRIES = """
 JSON.stringify(performance.getEntriesByType('resource').filter((one) => one.name.includes('/api/')).map((one) => [Math.round(one.responseEnd - one.requestStart), one.name.replace(location.origin, '')]))
 """
