@@ -514,6 +514,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: PathBuf, clock: Clock) 
         accounts: config.accounts,
         oidc: config.oidc,
         limits: config.limits,
+        inbox: config.inbox,
         clock,
     }
 }

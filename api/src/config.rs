@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::accounts::oidc;
 use crate::caller::Role;
+use crate::inbox;
 use crate::sql_door::Limits;
 use crate::tls;
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub oidc: Option<oidc::Settings>,
     /// What queries may use.
     pub limits: LimitsByRole,
+    /// What may wait to land.
+    pub inbox: inbox::Settings,
 }
 
 /// What queries may use, for each role.
@@ -74,7 +77,40 @@ struct Written {
     tls: Option<TlsPaths>,
     #[serde(default)]
     limits: WrittenLimits,
+    #[serde(default)]
+    inbox: WrittenInbox,
     oidc: Option<oidc::Settings>,
+}
+
+/// What may wait to land, and for how long.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenInbox {
+    #[serde(default, deserialize_with = "unit::size")]
+    bytes: Option<u64>,
+    #[serde(default, deserialize_with = "unit::duration")]
+    age: Option<Duration>,
+    #[serde(default, deserialize_with = "unit::duration")]
+    land_every: Option<Duration>,
+    #[serde(default, deserialize_with = "unit::size")]
+    land_bytes: Option<u64>,
+}
+
+impl WrittenInbox {
+    fn resolved(&self) -> anyhow::Result<inbox::Settings> {
+        let general = inbox::Settings::default();
+        let settings = inbox::Settings {
+            bytes_max: self.bytes.unwrap_or(general.bytes_max),
+            age_max: self.age.unwrap_or(general.age_max),
+            land_every: self.land_every.unwrap_or(general.land_every),
+            land_bytes: self.land_bytes.unwrap_or(general.land_bytes),
+        };
+        anyhow::ensure!(
+            settings.bytes_max > 0 && !settings.age_max.is_zero() && !settings.land_every.is_zero(),
+            "[inbox]: only `land_bytes` may be 0"
+        );
+        Ok(settings)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -218,6 +254,7 @@ impl Config {
         let at = |path: PathBuf| folder.join(path);
         let config = Self {
             limits: written.limits.resolved()?,
+            inbox: written.inbox.resolved()?,
             lake: written.lake.map(at),
             sql: written.sql.map(at),
             http: written.http.listen,
@@ -260,6 +297,7 @@ mod tests {
             (config.limits.own(Role::Analyst), config.limits.general),
             (None, Limits::default())
         );
+        assert_eq!(config.inbox, inbox::Settings::default());
         assert_eq!(config.http, Some("127.0.0.1:8080".parse().unwrap()));
         assert_eq!(config.postgres, Some("127.0.0.1:15432".parse().unwrap()));
         assert!(config.accounts.is_none() && config.tls.is_none() && config.oidc.is_none());

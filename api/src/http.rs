@@ -29,7 +29,7 @@ use axum::{Extension, Router};
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::caller::Deed;
@@ -37,14 +37,12 @@ use crate::server::Server;
 use openapi::Contract;
 use problem::Problem;
 
-/// The largest body that a push may have, in bytes, as sent and unpacked.
-const BODY_BYTES_MAX: usize = 256 << 20;
+/// The route of a push.
+const EVENTS: &str = "/api/v1/events";
 
-/// The route of the door to SQL.
-const SQL: &str = "/api/v1/sql";
-
-/// The largest body that a query may have, in bytes: the longest statement, and values besides.
-const QUERY_BYTES_MAX: usize = 4 << 20;
+/// The largest body that is held in memory, in bytes: the longest statement, and values besides. A push is read piece by
+/// piece and knows its own limit.
+const BODY_BYTES_MAX: usize = 4 << 20;
 
 /// How long a body may pause. One that comes slowly but steadily is taken.
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -123,7 +121,7 @@ fn known_callers() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(docs::dictionary)) // /api/v1/dictionary
         .routes(routes!(docs::dictionary_page)) // /docs/dictionary
         // The door to SQL decides which tables a caller may read.
-        .routes(routes!(sql::get, sql::post).layer(DefaultBodyLimit::max(QUERY_BYTES_MAX))); // /api/v1/sql
+        .routes(routes!(sql::get, sql::post)); // /api/v1/sql
     let about_all = OpenApiRouter::default()
         .routes(routes!(exposition::metrics)) // /metrics
         .routes(routes!(goals::goals)) // /api/v1/goals
@@ -153,12 +151,12 @@ async fn announced(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let is_query = route.is_some_and(|route| route.as_str() == SQL);
-    let bytes_max = if is_query { QUERY_BYTES_MAX } else { BODY_BYTES_MAX };
+    let is_push = route.is_some_and(|route| route.as_str() == EVENTS);
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > bytes_max as u64) {
-        return Err(Problem::too_large(format!("a body has at most {} MB here", bytes_max >> 20)));
+    if !is_push && length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        let limit = BODY_BYTES_MAX >> 20;
+        return Err(Problem::too_large(format!("a body has at most {limit} MB here")));
     }
     Ok(next.run(request).await)
 }

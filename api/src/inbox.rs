@@ -1,122 +1,425 @@
 //! Pushed bodies on their way to the lake: on disk before they are acknowledged, gone once they have landed.
 
+mod draft;
+mod receipts;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-/// A folder of bodies: `inbox/SOURCE/NUMBER.ndjson`.
+use chrono::{DateTime, Utc};
+use pipeline::source::{Compression, Format, InputFile};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+pub use draft::Draft;
+use receipts::{Key, Receipts};
+
+/// What may wait, and for how long, before it lands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How many bytes wait at most; beyond that pushes are told to come back.
+    pub bytes_max: u64,
+    /// How long the oldest body waits at most; beyond that pushes are told to come back.
+    pub age_max: Duration,
+    /// How long a body waits for others to land with: many small commits are what wears a Delta table out.
+    pub land_every: Duration,
+    /// How many bytes land without waiting for more.
+    pub land_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bytes_max: 4 << 30,
+            age_max: Duration::from_secs(60 * 60),
+            land_every: Duration::from_secs(2),
+            land_bytes: 64 << 20,
+        }
+    }
+}
+
+/// A folder of bodies: `inbox/SOURCE/NUMBER-DIGEST[-KEY].ndjson`, with `inbox/*.partial` for those that are coming in.
+///
+/// Only the process that holds the lake's write lock opens it, so that what waits is known without looking.
 #[derive(Debug)]
 pub struct Inbox {
     folder: PathBuf,
-    next: AtomicU64,
+    settings: Settings,
+    receiving: Arc<AtomicU64>,
+    state: Mutex<State>,
+    kept: Condvar,
+    enough: Notify,
+    judging: Semaphore,
+}
+
+#[derive(Debug)]
+struct State {
+    next: u64,
+    waiting: BTreeMap<u64, Body>,
+    bytes: u64,
+    /// What has been acknowledged, or is about to be, by digest and by the client's key.
+    known: HashMap<Key, Known>,
+    receipts: Receipts,
+}
+
+/// A body that waits to land.
+#[derive(Debug, Clone)]
+pub struct Body {
+    /// The source by whose mapping its lines are read.
+    pub source: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it was tried to be landed before, maybe with success.
+    pub tried: bool,
+    bytes: u64,
+    since: DateTime<Utc>,
+    keys: Vec<Key>,
+    digest: Digest,
+}
+
+/// The first half of the hash of a body's bytes.
+pub type Digest = [u8; 16];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    digest: Digest,
+    /// Whether it is on its way to disk only.
+    is_coming: bool,
+}
+
+/// What became of a body that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is on disk and will land.
+    New,
+    /// The same body was there, or had landed, before.
+    Known,
+}
+
+/// Why a body was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The key was sent with another body.
+    #[error("this Idempotency-Key was used for another body; a key stands for one body")]
+    KeyReused,
+    /// The disk does not take it.
+    #[error("cannot write to the inbox `{}`", .0.display())]
+    Disk(PathBuf, #[source] io::Error),
+}
+
+/// The inbox takes nothing at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}; nothing of this was kept, send it again later")]
+pub struct Full {
+    why: String,
+    /// When to come back.
+    pub retry_after: Duration,
+}
+
+/// How much waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Bodies.
+    pub bodies: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How long the oldest has been waiting.
+    pub oldest: Duration,
 }
 
 impl Inbox {
-    /// Opens the inbox of a lake; what a crash left in it is still there.
-    pub fn open(lake: &Path) -> io::Result<Self> {
+    /// Opens the inbox of a lake; what a crash left in it is still there, but for what was not whole.
+    pub fn open(lake: &Path, settings: Settings, now: DateTime<Utc>) -> io::Result<Self> {
         let folder = lake.join("inbox");
         std::fs::create_dir_all(&folder)?;
-        let mut highest = 0;
-        for source in std::fs::read_dir(&folder)? {
-            let source = source?.path();
-            if !source.is_dir() {
-                continue;
-            }
-            for file in std::fs::read_dir(&source)? {
-                let path = file?.path();
-                let stem = path.file_stem().and_then(|stem| stem.to_str());
-                highest = stem.and_then(|stem| stem.parse().ok()).unwrap_or(0).max(highest);
+        let receipts = Receipts::open(&lake.join("receipts"), now)?;
+        let mut state =
+            State { next: 1, waiting: BTreeMap::new(), bytes: 0, known: HashMap::new(), receipts };
+        for (key, digest) in state.receipts.known() {
+            state.known.insert(key, Known { digest, is_coming: false });
+        }
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                state.find_bodies(&path)?;
+            } else if path.extension().is_some_and(|extension| extension == "partial") {
+                // It was never acknowledged.
+                std::fs::remove_file(&path)?;
             }
         }
-        Ok(Self { folder, next: AtomicU64::new(highest + 1) })
+        Ok(Self {
+            folder,
+            settings,
+            receiving: Arc::default(),
+            state: Mutex::new(state),
+            kept: Condvar::new(),
+            enough: Notify::new(),
+            judging: Semaphore::new(2 * thread::available_parallelism().map_or(1, usize::from)),
+        })
     }
 
-    /// Keeps a body; it survives a crash and a power cut once this returns.
-    pub fn put(&self, source: &str, body: &[u8]) -> io::Result<()> {
+    /// How it was set.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether another body is taken.
+    pub fn check_room(&self, now: DateTime<Utc>) -> Result<(), Full> {
+        let backlog = self.backlog(now);
+        let bytes = backlog.bytes + self.receiving.load(Ordering::Relaxed);
+        if bytes >= self.settings.bytes_max {
+            let why = format!(
+                "{} MB wait to land, the limit is {} MB",
+                bytes >> 20,
+                self.settings.bytes_max >> 20
+            );
+            return Err(Full { why, retry_after: 5 * self.settings.land_every });
+        }
+        if backlog.oldest > self.settings.age_max {
+            let why = format!(
+                "landing does not get on: the oldest push has been waiting for {} minutes",
+                backlog.oldest.as_secs() / 60
+            );
+            return Err(Full { why, retry_after: Duration::from_secs(60) });
+        }
+        Ok(())
+    }
+
+    /// Waits for a turn to judge a body: a few at once keep the processors busy, and memory is for no more.
+    pub async fn judging(&self) -> Option<SemaphorePermit<'_>> {
+        self.judging.acquire().await.ok()
+    }
+
+    /// Begins a body that is written piece by piece.
+    pub fn draft(&self) -> Result<Draft, Refusal> {
+        Draft::create(&self.folder, Arc::clone(&self.receiving))
+            .map_err(|error| Refusal::Disk(self.folder.clone(), error))
+    }
+
+    /// Keeps a body; it survives a crash and a power cut once this returns. Blocks while the disk writes.
+    ///
+    /// The same bytes again, or bytes with a key that was used for them before, are known: nothing is kept twice.
+    pub fn keep(
+        &self,
+        draft: Draft,
+        source: &str,
+        (format, compression): (Format, Compression),
+        key: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Kept, Refusal> {
+        let digest = draft.digest();
+        let keys: Vec<Key> =
+            [Some(Key::of_body(source, digest)), key.map(|key| Key::of_client(source, key))]
+                .into_iter()
+                .flatten()
+                .collect();
+        if self.claim(&keys, digest)? == Kept::Known {
+            return Ok(Kept::Known);
+        }
+        let name = receipts::body_name(digest, keys.get(1));
+        let name = format!("{name}.{}{}", format.extension(), compression.suffix());
+        let kept = self.write(draft, source, &name, digest, &keys, now);
+        let mut state = self.state();
+        for key in &keys {
+            match &kept {
+                Ok(()) => {
+                    state.known.insert(*key, Known { digest, is_coming: false });
+                }
+                Err(_) => {
+                    state.known.remove(key);
+                }
+            }
+        }
+        if state.bytes >= self.settings.land_bytes {
+            self.enough.notify_one();
+        }
+        drop(state);
+        self.kept.notify_all();
+        kept.map(|()| Kept::New).map_err(|error| Refusal::Disk(self.folder.clone(), error))
+    }
+
+    /// Marks the keys as coming in, or finds them known. Waits for another who brings the same.
+    fn claim(&self, keys: &[Key], digest: Digest) -> Result<Kept, Refusal> {
+        let mut state = self.state();
+        loop {
+            let found: Vec<Known> =
+                keys.iter().filter_map(|key| state.known.get(key).copied()).collect();
+            if found.iter().any(|known| known.digest != digest) {
+                return Err(Refusal::KeyReused);
+            }
+            if found.iter().any(|known| !known.is_coming) {
+                return Ok(Kept::Known);
+            }
+            if found.is_empty() {
+                break;
+            }
+            state = self.kept.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        for key in keys {
+            state.known.insert(*key, Known { digest, is_coming: true });
+        }
+        Ok(Kept::New)
+    }
+
+    fn write(
+        &self,
+        draft: Draft,
+        source: &str,
+        name: &str,
+        digest: Digest,
+        keys: &[Key],
+        now: DateTime<Utc>,
+    ) -> io::Result<()> {
         let folder = self.folder.join(source);
         if !folder.is_dir() {
             std::fs::create_dir_all(&folder)?;
             File::open(&self.folder)?.sync_all()?;
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        // A name that the lander does not look at, until the body is whole.
-        let partial = folder.join(format!("{number:020}.partial"));
-        let mut file = File::create(&partial)?;
-        file.write_all(body)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, folder.join(format!("{number:020}.ndjson")))?;
+        let bytes = draft.bytes();
+        let partial = draft.sync()?;
+        {
+            let mut state = self.state();
+            let number = state.next;
+            let path = folder.join(format!("{number:020}-{name}"));
+            partial.become_file(&path)?;
+            state.next += 1;
+            state.bytes += bytes;
+            let source = source.to_owned();
+            let keys = keys.to_vec();
+            let body = Body { source, path, tried: false, bytes, since: now, keys, digest };
+            state.waiting.insert(number, body);
+        }
+        // It may land before the folder is on disk: the commit holds it then.
         File::open(&folder)?.sync_all()
     }
 
-    /// The sources with waiting bodies, and the bodies in the order of their arrival.
-    pub fn waiting(&self) -> io::Result<Vec<(String, Vec<PathBuf>)>> {
-        let mut waiting = Vec::new();
-        for source in std::fs::read_dir(&self.folder)? {
-            let source = source?.path();
-            let Some(name) = source.file_name().and_then(|name| name.to_str()) else { continue };
-            let mut bodies: Vec<_> = std::fs::read_dir(&source)?
-                .filter_map(|file| file.ok().map(|file| file.path()))
-                .filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"))
-                .collect();
-            bodies.sort();
-            if !bodies.is_empty() {
-                waiting.push((name.to_owned(), bodies));
+    /// Returns when there is enough to land, or when what there is has waited for others.
+    pub async fn wait(&self) {
+        // What is enough before anybody waits is seen at once.
+        let _ = tokio::time::timeout(self.settings.land_every, self.enough.notified()).await;
+    }
+
+    /// The bodies that wait, of each source in the order of their arrival.
+    pub fn waiting(&self) -> BTreeMap<String, Vec<Body>> {
+        let mut waiting: BTreeMap<String, Vec<Body>> = BTreeMap::new();
+        for body in self.state().waiting.values() {
+            waiting.entry(body.source.clone()).or_default().push(body.clone());
+        }
+        waiting
+    }
+
+    /// How much waits.
+    pub fn backlog(&self, now: DateTime<Utc>) -> Backlog {
+        let state = self.state();
+        let oldest = state.waiting.values().next().map(|body| body.since);
+        Backlog {
+            bodies: state.waiting.len(),
+            bytes: state.bytes,
+            // A clock that was set back makes nothing old.
+            oldest: oldest
+                .map_or(Duration::ZERO, |since| (now - since).to_std().unwrap_or_default()),
+        }
+    }
+
+    /// Notes that bodies are about to be landed: if that is not heard to succeed, they may have landed all the same.
+    pub fn trying(&self, bodies: &[Body]) {
+        let mut state = self.state();
+        let tried: HashSet<&Path> = bodies.iter().map(|body| body.path.as_path()).collect();
+        for body in state.waiting.values_mut() {
+            body.tried |= tried.contains(body.path.as_path());
+        }
+    }
+
+    /// Forgets bodies that have landed, but not that they were here.
+    pub fn landed(&self, bodies: &[Body], now: DateTime<Utc>) -> io::Result<()> {
+        let receipts =
+            bodies.iter().flat_map(|body| body.keys.iter().map(|key| (*key, body.digest)));
+        let forgotten = self.state().receipts.add(receipts.collect(), now)?;
+        for body in bodies {
+            std::fs::remove_file(&body.path)?;
+        }
+        let mut state = self.state();
+        for key in forgotten {
+            state.known.remove(&key);
+        }
+        state.forget(bodies);
+        Ok(())
+    }
+
+    /// Sets a body aside that cannot be read, to `inbox-failed`; returns where it is now. It may be sent again.
+    pub fn set_aside(&self, body: &Body, why: &str) -> io::Result<PathBuf> {
+        let folder = self.folder.with_file_name("inbox-failed").join(&body.source);
+        std::fs::create_dir_all(&folder)?;
+        let name = body.path.file_name().unwrap_or_default();
+        let aside = folder.join(name);
+        std::fs::rename(&body.path, &aside)?;
+        let mut note = aside.clone().into_os_string();
+        note.push(".error.txt");
+        std::fs::write(note, format!("{why}\n"))?;
+        File::open(&folder)?.sync_all()?;
+        let mut state = self.state();
+        for key in &body.keys {
+            state.known.remove(key);
+        }
+        state.forget(std::slice::from_ref(body));
+        Ok(aside)
+    }
+}
+
+impl State {
+    /// Finds what a crash, or a stop, left of one source.
+    fn find_bodies(&mut self, folder: &Path) -> io::Result<()> {
+        let Some(source) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(()) };
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let Some((number, _)) = name.split_once(['-', '.']) else { continue };
+            let Ok(number) = number.parse::<u64>() else { continue };
+            if InputFile::new(&path).is_err() {
+                continue;
             }
+            let (digest, key) = receipts::read_body_name(name);
+            let metadata = std::fs::metadata(&path)?;
+            let mut keys = Vec::new();
+            if let Some(digest) = digest {
+                keys.extend([Some(Key::of_body(source, digest)), key].into_iter().flatten());
+            }
+            let digest = digest.unwrap_or_default();
+            for key in &keys {
+                self.known.insert(*key, Known { digest, is_coming: false });
+            }
+            self.next = self.next.max(number + 1);
+            self.bytes += metadata.len();
+            // Two sources may have the same number after a restore.
+            let mut place = number;
+            while self.waiting.contains_key(&place) {
+                place += 1;
+            }
+            self.next = self.next.max(place + 1);
+            let source = source.to_owned();
+            let since = DateTime::from(metadata.modified()?);
+            let bytes = metadata.len();
+            self.waiting
+                .insert(place, Body { source, path, tried: true, bytes, since, keys, digest });
         }
-        waiting.sort();
-        Ok(waiting)
+        Ok(())
     }
 
-    /// How many bodies wait, their bytes, and how long the oldest has been waiting.
-    pub fn backlog(&self) -> io::Result<(usize, u64, Duration)> {
-        let (mut bodies, mut bytes, mut oldest) = (0, 0, Duration::ZERO);
-        for path in self.waiting()?.into_iter().flat_map(|(_, bodies)| bodies) {
-            // What has landed in the meantime is gone.
-            let Ok(file) = std::fs::metadata(path) else { continue };
-            bodies += 1;
-            bytes += file.len();
-            oldest = oldest.max(file.modified()?.elapsed().unwrap_or_default());
-        }
-        Ok((bodies, bytes, oldest))
-    }
-
-    /// Forgets bodies that have landed.
-    pub fn remove(&self, bodies: &[PathBuf]) -> io::Result<()> {
-        bodies.iter().try_for_each(std::fs::remove_file)
+    fn forget(&mut self, bodies: &[Body]) {
+        let gone: HashSet<&Path> = bodies.iter().map(|body| body.path.as_path()).collect();
+        self.waiting.retain(|_, body| !gone.contains(body.path.as_path()));
+        self.bytes = self.waiting.values().map(|body| body.bytes).sum();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_waits_until_it_is_removed_also_over_a_restart() {
-        let lake = tempfile::tempdir().unwrap();
-        let inbox = Inbox::open(lake.path()).unwrap();
-        inbox.put("native", b"{}\n").unwrap();
-        drop(inbox);
-        let inbox = Inbox::open(lake.path()).unwrap();
-        inbox.put("native", b"{}\n{}\n").unwrap();
-        let waiting = inbox.waiting().unwrap();
-        assert_eq!(waiting.len(), 1);
-        assert_eq!(waiting[0].0, "native");
-        let sizes: Vec<_> =
-            waiting[0].1.iter().map(|body| std::fs::metadata(body).unwrap().len()).collect();
-        assert_eq!(sizes, [3, 6]);
-        inbox.remove(&waiting[0].1).unwrap();
-        assert!(inbox.waiting().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_body_that_was_not_whole_is_not_landed() {
-        let lake = tempfile::tempdir().unwrap();
-        let inbox = Inbox::open(lake.path()).unwrap();
-        let folder = lake.path().join("inbox/native");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("00000000000000000001.partial"), b"{").unwrap();
-        assert!(inbox.waiting().unwrap().is_empty());
-    }
-}
+mod tests;

@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::config::LimitsByRole;
 use crate::exposition;
 use crate::http;
-use crate::inbox::Inbox;
+use crate::inbox::{self, Body, Inbox};
 use crate::listen;
 use crate::measure::{self, Measurement};
 use crate::pgwire::{self, login::Logins};
@@ -33,11 +33,11 @@ use crate::sql_door::{Door, Sight};
 use crate::telemetry::Telemetry;
 use crate::tls::{self, Tls};
 
-/// How often the inbox is emptied: many small commits are what wears a Delta table out.
-const LAND_EVERY: Duration = Duration::from_secs(2);
+/// How often the definitions of a folder are read again.
+const RELOAD_EVERY: Duration = Duration::from_secs(10);
 
-/// How often the definitions of a folder are read again, in steps of the lander.
-const RELOAD_STEPS: u32 = 5;
+/// How long measuring rests at least.
+const MEASURE_EVERY: Duration = Duration::from_secs(2);
 
 /// How often accounts, keys and certificate are looked at for changes.
 const KEYS_EVERY: Duration = Duration::from_secs(2);
@@ -76,6 +76,8 @@ pub struct Options {
     pub oidc: Option<oidc::Settings>,
     /// What queries may use.
     pub limits: LimitsByRole,
+    /// What may wait to land.
+    pub inbox: inbox::Settings,
     /// The present.
     pub clock: Clock,
 }
@@ -95,6 +97,7 @@ impl Options {
             accounts: None,
             oidc: None,
             limits: LimitsByRole::default(),
+            inbox: inbox::Settings::default(),
             clock: Clock::Machine,
         }
     }
@@ -180,7 +183,8 @@ impl Server {
             accounts,
             tls,
             audit: Arc::clone(&audit),
-            inbox: Inbox::open(&options.lake).context("failed to open the inbox")?,
+            inbox: Inbox::open(&options.lake, options.inbox, Clock::Machine.now())
+                .context("failed to open the inbox")?,
             door: Door::new(&options.limits, sight, telemetry.clone(), audit)?,
             telemetry,
             view: RwLock::new(view),
@@ -311,7 +315,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         lock,
         reader,
         sql: options.sql,
-        steps: 0,
+        reloaded: Instant::now(),
         recorded: None,
         is_fresh: true,
     };
@@ -377,7 +381,7 @@ struct Lander {
     reader: Reader,
     /// The folder of definitions that is read again from time to time.
     sql: Option<PathBuf>,
-    steps: u32,
+    reloaded: Instant,
     /// The definitions whose goals are recorded.
     recorded: Option<Arc<Definitions>>,
     /// Whether rollups and view reflect everything that has landed.
@@ -393,17 +397,19 @@ impl Lander {
                 tracing::error!(error, "landing failed");
             }
             self.server.show_landing_error(failure);
-            tokio::time::sleep(LAND_EVERY).await;
+            self.server.inbox.wait().await;
         }
     }
 
     async fn step(&mut self) -> anyhow::Result<()> {
         self.reload_definitions();
         self.record_goals().await;
-        for (source, bodies) in self.server.inbox.waiting().context("failed to list the inbox")? {
+        let mut landed = Ok(());
+        for (source, bodies) in self.server.inbox.waiting() {
             // Set before the work, so that a step that fails half-way is made up for by the next.
             self.is_fresh = false;
-            self.land(&source, &bodies).await?;
+            // One source does not wait for another to be mended.
+            landed = landed.and(self.land(&source, bodies).await);
         }
         // Nobody else writes to the lake, so without a landing there is nothing to refresh.
         if !self.is_fresh {
@@ -414,28 +420,51 @@ impl Lander {
             }
             self.is_fresh = true;
         }
-        Ok(())
+        landed
     }
 
-    async fn land(&mut self, source: &str, bodies: &[PathBuf]) -> anyhow::Result<()> {
+    /// Lands bodies of one source. One that cannot be read is set aside, so that it does not hold up the others.
+    async fn land(&mut self, source: &str, mut bodies: Vec<Body>) -> anyhow::Result<()> {
         let mapping = Mapping::find(&self.server.definitions(), source)?;
-        let inputs =
-            bodies.iter().map(|body| InputFile::new(body)).collect::<Result<Vec<_>, _>>()?;
-        let now = Clock::Machine.now();
-        let outcomes =
-            land::land(&mut self.lake, &self.lock, &mapping, &inputs, now, &|_| {}).await?;
-        let landed: u64 = outcomes.iter().map(|outcome| outcome.landed).sum();
-        tracing::info!(source, bodies = bodies.len(), landed, "landed {landed} events");
-        self.server.inbox.remove(bodies).context("failed to empty the inbox")
+        while !bodies.is_empty() {
+            let inputs = bodies
+                .iter()
+                .map(|body| Ok(InputFile::new(&body.path)?.pushed(body.tried)))
+                .collect::<pipeline::Result<Vec<_>>>()?;
+            self.server.inbox.trying(&bodies);
+            let now = Clock::Machine.now();
+            let landing = land::land(&mut self.lake, &self.lock, &mapping, &inputs, now, &|_| {});
+            let error = match landing.await {
+                Ok(outcomes) => {
+                    let landed: u64 = outcomes.iter().map(|outcome| outcome.landed).sum();
+                    tracing::info!(source, bodies = bodies.len(), landed, "landed {landed} events");
+                    return self
+                        .server
+                        .inbox
+                        .landed(&bodies, now)
+                        .context("failed to empty the inbox");
+                }
+                Err(error) => error,
+            };
+            let Some(unreadable) = bodies.iter().position(|body| error.is_about(&body.path)) else {
+                return Err(error.into());
+            };
+            let body = bodies.swap_remove(unreadable);
+            let error = format!("{:#}", anyhow::Error::from(error));
+            let aside =
+                self.server.inbox.set_aside(&body, &error).context("failed to set a body aside")?;
+            tracing::error!(source, error, aside = %aside.display(), "a pushed body cannot be read and is set aside");
+        }
+        Ok(())
     }
 
     /// Reads the folder of definitions again: a goal that is edited holds without a restart.
     fn reload_definitions(&mut self) {
-        self.steps = self.steps.wrapping_add(1);
         let Some(folder) = &self.sql else { return };
-        if !self.steps.is_multiple_of(RELOAD_STEPS) {
+        if self.reloaded.elapsed() < RELOAD_EVERY {
             return;
         }
+        self.reloaded = Instant::now();
         match Definitions::load(Some(folder)) {
             Ok(definitions) if definitions != *self.server.definitions() => {
                 tracing::info!(folder = %folder.display(), "definitions changed");
@@ -485,7 +514,7 @@ async fn measure(server: Arc<Server>) {
     let mut measured_for = None;
     loop {
         let (view, today) = (server.view(), server.today());
-        let mut rest = LAND_EVERY;
+        let mut rest = MEASURE_EVERY;
         if measured_for != Some((view.version(), today)) {
             let started = Instant::now();
             let Measurement { families, failures } =
@@ -512,7 +541,7 @@ async fn measure(server: Arc<Server>) {
 async fn watch(server: Arc<Server>) {
     // The numbers of `/metrics` come first.
     while server.measured().at.is_none() {
-        tokio::time::sleep(LAND_EVERY / 10).await;
+        tokio::time::sleep(MEASURE_EVERY / 10).await;
     }
     let mut watched_for = None;
     loop {

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 
+/// The system's number for a device that fails to read or write.
+const EIO: i32 = 5;
+
 /// A failed operation of the pipeline. Bad input lines are not errors: they become rejects.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -61,6 +64,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is this file that cannot be read, rather than the lake or the machine.
+    pub fn is_about(&self, file: &Path) -> bool {
+        match self {
+            Self::Io { action: "open" | "read", path, source } => {
+                // What the system refuses may be granted later, unless the disk has lost it.
+                let is_readable = source.raw_os_error().is_some_and(|code| code != EIO);
+                path == file && !is_readable
+            }
+            Self::Definition { file: named, .. } => {
+                let rest = named.strip_prefix(&file.display().to_string());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn table(
         action: &'static str,
         table: impl Into<String>,

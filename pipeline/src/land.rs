@@ -26,7 +26,7 @@ use crate::event::{self, Reject, Rules, SKEW_MICROS};
 use crate::lake::{self, Lake, Table, WriteLock};
 use crate::reference;
 use crate::source::mapping::{Implied, Mapping};
-use crate::source::{FileReader, InputFile, MonthPart, Parsed, Parser, Task};
+use crate::source::{Before, FileReader, InputFile, MonthPart, Parsed, Parser, Task};
 use crate::zone::Month;
 
 /// Files are landed together until their sizes reach this, so that small ones share a commit.
@@ -36,6 +36,8 @@ const FLUSH_ROWS: usize = 384 * 1024;
 /// The fullest month is written when all months together hold this many.
 const PENDING_ROWS: usize = 1024 * 1024;
 const SORTED_BATCH_ROWS: usize = 32 * 1024;
+/// Rejects of a file are written when their texts have this many bytes.
+const REJECTS_BYTES: usize = 32 << 20;
 
 /// What became of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,30 +112,7 @@ async fn land_group(
     let handle = Handle::current();
     let mut group = tokio::task::block_in_place(|| run.read(inputs, &handle))?;
 
-    let mut sources = Vec::new();
-    let mut rejected = Vec::new();
-    for file in &mut group.files {
-        let source = format!("file:{}:{}", mapping.name(), file.digest.to_hex());
-        file.outcome.landed_before = lake.events().progress(&source).await?.is_some()
-            || sources.contains(&(source.clone(), 1));
-        if file.outcome.landed_before {
-            continue;
-        }
-        sources.push((source, 1));
-        if !file.rejects.is_empty() {
-            let name = file.outcome.path.display().to_string();
-            let batch =
-                event::reject_batch(&file.rejects, mapping.name(), &name, now.timestamp_micros())
-                    .map_err(Error::internal)?;
-            rejected.push(batch);
-        }
-    }
-    if !rejected.is_empty() {
-        let rows: usize = rejected.iter().map(RecordBatch::num_rows).sum();
-        let statistics = json!({ "numRecords": rows });
-        let table = lake.events();
-        group.adds.push(table.write_file(Some(event::REJECTED), &rejected, statistics).await?);
-    }
+    let sources = settle_rejects(lake, mapping, inputs, &mut group, now).await?;
     // Units and officers come first: they are harmless without the events, the events less so without them.
     reference::add_implied(lake, lock, &group.implied).await?;
     if !group.adds.is_empty() || !sources.is_empty() {
@@ -149,6 +128,90 @@ async fn land_group(
     Ok(group.files.into_iter().map(|file| file.outcome).collect())
 }
 
+/// Finds out which files had landed before and keeps the rejects of the others. Returns the progress that the commit
+/// records of files that are known by their digest.
+async fn settle_rejects(
+    lake: &Lake,
+    mapping: &Mapping,
+    inputs: &[InputFile],
+    group: &mut Group,
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, i64)>> {
+    let table = lake.events();
+    let mut sources = Vec::new();
+    let mut batches = Vec::new();
+    let maybe: HashSet<String> = inputs
+        .iter()
+        .zip(&group.files)
+        .filter(|(input, file)| input.before() == Before::Maybe && file.outcome.rejected > 0)
+        .map(|(input, _)| input.path().display().to_string())
+        .collect();
+    let landed = files_with_rejects(table, &maybe).await?;
+    for (input, file) in inputs.iter().zip(&mut group.files) {
+        let name = file.outcome.path.display().to_string();
+        file.outcome.landed_before = match input.before() {
+            Before::No => false,
+            Before::Maybe => landed.contains(&name),
+            Before::ByDigest => {
+                let source = format!("file:{}:{}", mapping.name(), file.digest.to_hex());
+                let is_known = table.progress(&source).await?.is_some()
+                    || sources.iter().any(|(known, _)| *known == source);
+                if !is_known {
+                    sources.push((source, 1));
+                }
+                is_known
+            }
+        };
+        if file.outcome.landed_before {
+            continue;
+        }
+        group.adds.append(&mut file.written_rejects);
+        if !file.rejects.is_empty() {
+            batches.push(reject_batch(&file.rejects, mapping, &name, now.timestamp_micros())?);
+        }
+    }
+    if !batches.is_empty() {
+        group.adds.push(write_rejects(table, &batches).await?);
+    }
+    Ok(sources)
+}
+
+fn reject_batch(
+    rejects: &[Reject],
+    mapping: &Mapping,
+    file: &str,
+    now_micros: i64,
+) -> Result<RecordBatch> {
+    event::reject_batch(rejects, mapping.name(), file, now_micros).map_err(Error::internal)
+}
+
+async fn write_rejects(table: &Table, batches: &[RecordBatch]) -> Result<Add> {
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    table.write_file(Some(event::REJECTED), batches, json!({ "numRecords": rows })).await
+}
+
+/// Which of these files have rejects in the lake.
+async fn files_with_rejects(table: &Table, names: &HashSet<String>) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    if names.is_empty() {
+        return Ok(found);
+    }
+    for data_file in table.files()? {
+        if data_file.partition.as_deref() != Some(event::REJECTED) {
+            continue;
+        }
+        for batch in table.read(&data_file, Some(&["reject.file"])).await? {
+            let files = batch.column(0).as_struct().column(0).as_string::<i32>();
+            for file in files.iter().flatten() {
+                if names.contains(file) && !found.contains(file) {
+                    found.insert(file.to_owned());
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// A read group of files: its data files are written and not yet committed.
 #[derive(Debug, Default)]
 struct Group {
@@ -162,6 +225,9 @@ struct ReadFile {
     outcome: Outcome,
     digest: blake3::Hash,
     rejects: Vec<Reject>,
+    reject_bytes: usize,
+    /// Rejects that are on disk since there are many; they count only if the file had not landed before.
+    written_rejects: Vec<Add>,
 }
 
 /// What stays the same while a group is read.
@@ -219,7 +285,7 @@ impl Run<'_> {
                 .collect::<Result<_>>()?;
             drop(jobs);
 
-            let mut collector = Collector::new(self.table, handle, job_sender);
+            let mut collector = Collector::new(self, handle, job_sender);
             let collected = collector.collect(&steps, &from_workers);
             // The channels close here, so that no thread waits for one that has gone.
             drop((steps, from_workers));
@@ -310,6 +376,8 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Result<T> {
 
 /// Puts pieces together in order and keeps out what has landed before.
 struct Collector<'c> {
+    mapping: &'c Mapping,
+    now_micros: i64,
     table: &'c Table,
     handle: &'c Handle,
     jobs: SyncSender<FlushJob>,
@@ -317,13 +385,23 @@ struct Collector<'c> {
     next_line: u64,
     implied: BTreeSet<Implied>,
     seen: HashMap<Month, hashbrown::HashSet<u128>>,
-    pending: BTreeMap<Month, Vec<RecordBatch>>,
+    pending: BTreeMap<Month, Pending>,
+    pending_rows: usize,
+}
+
+/// Events of one month that are not written yet.
+#[derive(Debug, Default)]
+struct Pending {
+    batches: Vec<RecordBatch>,
+    rows: usize,
 }
 
 impl<'c> Collector<'c> {
-    fn new(table: &'c Table, handle: &'c Handle, jobs: SyncSender<FlushJob>) -> Self {
+    fn new(run: &'c Run<'_>, handle: &'c Handle, jobs: SyncSender<FlushJob>) -> Self {
         Self {
-            table,
+            mapping: run.mapping,
+            now_micros: run.rules.now_micros,
+            table: run.table,
             handle,
             jobs,
             files: Vec::new(),
@@ -331,6 +409,7 @@ impl<'c> Collector<'c> {
             implied: BTreeSet::new(),
             seen: HashMap::new(),
             pending: BTreeMap::new(),
+            pending_rows: 0,
         }
     }
 
@@ -343,6 +422,8 @@ impl<'c> Collector<'c> {
                         outcome: Outcome { path, ..Outcome::default() },
                         digest: blake3::Hash::from_bytes([0; 32]),
                         rejects: Vec::new(),
+                        reject_bytes: 0,
+                        written_rejects: Vec::new(),
                     });
                 }
                 Step::Piece(worker) => {
@@ -368,17 +449,26 @@ impl<'c> Collector<'c> {
             return Err(Error::internal("a piece came before its file"));
         };
         file.outcome.rejected += parsed.rejects.len() as u64;
+        file.reject_bytes += parsed.rejects.iter().map(|reject| reject.text.len()).sum::<usize>();
         file.rejects.extend(
             parsed
                 .rejects
                 .into_iter()
                 .map(|reject| Reject { line: first_line + reject.line, ..reject }),
         );
+        if file.reject_bytes > REJECTS_BYTES {
+            let name = file.outcome.path.display().to_string();
+            let batch = reject_batch(&file.rejects, self.mapping, &name, self.now_micros)?;
+            let write = write_rejects(self.table, std::slice::from_ref(&batch));
+            file.written_rejects.push(self.handle.block_on(write)?);
+            file.rejects.clear();
+            file.reject_bytes = 0;
+        }
         self.implied.extend(parsed.implied);
         for (month, part) in parsed.months {
             self.take_month(month, part)?;
         }
-        while self.pending_rows() > PENDING_ROWS {
+        while self.pending_rows > PENDING_ROWS {
             self.flush_fullest()?;
         }
         Ok(())
@@ -415,22 +505,17 @@ impl<'c> Collector<'c> {
             filter_record_batch(&batch, &BooleanArray::from(is_new)).map_err(Error::internal)?
         };
         let pending = self.pending.entry(month).or_default();
-        pending.push(batch);
-        if pending.iter().map(RecordBatch::num_rows).sum::<usize>() >= FLUSH_ROWS {
+        pending.batches.push(batch);
+        pending.rows += new_rows;
+        self.pending_rows += new_rows;
+        if pending.rows >= FLUSH_ROWS {
             self.flush(month)?;
         }
         Ok(())
     }
 
-    fn pending_rows(&self) -> usize {
-        self.pending.values().flatten().map(RecordBatch::num_rows).sum()
-    }
-
     fn flush_fullest(&mut self) -> Result<()> {
-        let rows = |batches: &Vec<RecordBatch>| -> usize {
-            batches.iter().map(RecordBatch::num_rows).sum()
-        };
-        let fullest = self.pending.iter().max_by_key(|(_, batches)| rows(batches));
+        let fullest = self.pending.iter().max_by_key(|(_, pending)| pending.rows);
         match fullest.map(|(month, _)| *month) {
             Some(month) => self.flush(month),
             None => Ok(()),
@@ -438,7 +523,8 @@ impl<'c> Collector<'c> {
     }
 
     fn flush(&mut self, month: Month) -> Result<()> {
-        let Some(batches) = self.pending.remove(&month) else { return Ok(()) };
+        let Some(Pending { batches, rows }) = self.pending.remove(&month) else { return Ok(()) };
+        self.pending_rows -= rows;
         self.jobs
             .send(FlushJob { month, batches })
             .map_err(|_| Error::internal("the writers have stopped"))

@@ -1,15 +1,16 @@
 //! Pushed events and refused lines.
 
-use std::io::Read;
+use std::io::{Cursor, Read, Write as _};
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, header};
 use axum::{Extension, Json};
+use bytes::Bytes;
+use futures::StreamExt as _;
 use pipeline::source::mapping::Mapping;
-use pipeline::source::{self, Judged};
+use pipeline::source::{self, Compression, Format, Judged, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -18,11 +19,23 @@ use utoipa::openapi::{RefOr, Schema};
 
 use crate::caller::Visitor;
 use crate::clock::Clock;
-use crate::http::BODY_BYTES_MAX;
 use crate::http::problem::Problem;
 use crate::http::query::{Nothing, Query};
 use crate::http::sql::json_rows;
+use crate::inbox::{Draft, Full, Kept, Refusal};
 use crate::server::Server;
+
+/// A body of at most this size is judged in memory; a larger one is written to the inbox piece by piece first.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// How many refused lines an answer shows.
+const SHOWN_MAX: usize = 1000;
+
+/// How many times as large as the whole inbox a body may be that has been unpacked.
+const UNPACKED_TIMES: u64 = 4;
+
+/// The letters of an `Idempotency-Key`.
+const KEY_LETTERS_MAX: usize = 256;
 
 /// What a pushed body is.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -39,7 +52,7 @@ struct Lines;
 impl utoipa::PartialSchema for Lines {
     fn schema() -> RefOr<Schema> {
         let anything = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        anything.description(Some("One JSON object a line.")).into()
+        anything.description(Some("Lines, or elements of an array.")).into()
     }
 }
 
@@ -48,7 +61,7 @@ impl ToSchema for Lines {}
 /// A line that was refused.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RefusedLine {
-    /// Its number in the body, from 1.
+    /// Its number in the body, from 1; of an array, the number of the element.
     line: u64,
     /// The reason's code.
     #[schema(pattern = "^[a-z_]+$")]
@@ -61,14 +74,19 @@ pub(super) struct RefusedLine {
 pub(super) struct Judgement {
     /// Lines that will land.
     accepted: u64,
-    /// Lines that will not; they are kept too.
+    /// The first 1,000 lines that will not; they are kept too.
     rejected: Vec<RefusedLine>,
+    /// How many lines will not.
+    rejected_count: u64,
+    /// Whether this body was here before: it lands once, however often it is sent.
+    known: bool,
 }
 
-/// Takes events: one JSON object a line.
+/// Takes events: JSON, an object a line or an array of objects, or CSV with a header.
 ///
 /// The answer comes when they are on disk; they land within seconds. A line that cannot be read is refused and kept,
-/// and refuses none of the others. The same lines sent again land nothing.
+/// and refuses none of the others. The same body sent again, or one with the same `Idempotency-Key`, is acknowledged
+/// and not kept again. A body has any size; it is read piece by piece.
 #[utoipa::path(
     post,
     path = "/api/v1/events",
@@ -77,49 +95,227 @@ pub(super) struct Judgement {
     params(
         Pushed,
         ("Content-Encoding" = inline(Option<Encoding>), Header, description = "How the body is packed."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A name for this body, of at most 256 letters: \
+            sent again within seven days it is acknowledged and not kept again; with another body it is refused."),
     ),
     request_body(
-        description = "Lines of JSON, 256 MiB at most as sent and unpacked. The media type is not looked at.",
-        content((Lines = "application/x-ndjson")),
+        description = "JSON, or CSV where the media type says `text/csv`. At most as large as the inbox (4 GB unless set).",
+        content((Lines = "application/x-ndjson"), (Lines = "application/json"), (String = "text/csv")),
     ),
     responses(
         (status = 200, description = "What became of the lines.", body = Judgement),
-        (status = 413, description = "The body is too large, as sent or unpacked."),
+        (status = 413, description = "The body is larger than the whole inbox."),
         (status = 415, description = "The encoding is not known."),
+        (status = 422, description = "The key was used for another body."),
+        (status = 429, description = "Too much waits to land; nothing of this was kept, come back later."),
+        (status = 507, description = "The disk does not take it; nothing of this was kept."),
     )
 )]
 pub(super) async fn push(
     State(server): State<Arc<Server>>,
     Query(asked): Query<Pushed>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Json<Judgement>, Problem> {
-    let body = body?;
     let source = asked.source.as_deref().unwrap_or("native");
     let well_named = source.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
     if !well_named || source.is_empty() {
         return Err(Problem::bad_request("`source` is the name of a mapping in sql/sources"));
     }
     let mapping = Mapping::find(&server.definitions(), source)?;
-    let body = decode(&body, Encoding::of(&headers)?)?;
-    let view = server.view();
-    let zone = view.zone();
-    let known_orgs = view.org_ids();
-    let worker = Arc::clone(&server);
-    let name = source.to_owned();
-    let judged = tokio::task::spawn_blocking(move || -> Result<Judged, Problem> {
-        let judged = source::judge_ndjson(&mapping, zone, known_orgs, Clock::Machine.now(), &body);
-        worker.inbox().put(&name, &body).map_err(|error| Problem::internal(&error))?;
-        Ok(judged)
+    let push = Push {
+        mapping,
+        source: source.to_owned(),
+        format: format_of(&headers),
+        compression: Encoding::of(&headers)?.compression(),
+        key: key_of(&headers)?,
+    };
+    server.inbox().check_room(Clock::Machine.now())?;
+    check_length(&server, &headers)?;
+    let received = receive(&server, body).await?;
+    let judging = server.inbox().judging().await;
+    let judged = blocking({
+        let (server, push, received) = (Arc::clone(&server), push.clone(), received.reader()?);
+        move || push.judge(&server, received)
     })
-    .await
-    .map_err(|error| Problem::internal(&error))??;
+    .await?;
+    drop(judging);
+    let kept = blocking(move || push.keep(&server, received)).await?;
     let rejected = judged.rejects.into_iter().map(|reject| RefusedLine {
         line: reject.line,
         reason: reject.refusal.reason.code(),
         detail: reject.refusal.detail,
     });
-    Ok(Json(Judgement { accepted: judged.accepted, rejected: rejected.collect() }))
+    Ok(Json(Judgement {
+        accepted: judged.accepted,
+        rejected: rejected.collect(),
+        rejected_count: judged.rejected,
+        known: kept == Kept::Known,
+    }))
+}
+
+/// Does what waits for the processor or the disk beside what answers.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))?
+}
+
+/// Refuses a body that announces itself as larger than could be kept.
+fn check_length(server: &Server, headers: &HeaderMap) -> Result<(), Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or_default();
+    if length > server.inbox().settings().bytes_max { Err(larger_than_inbox()) } else { Ok(()) }
+}
+
+fn larger_than_inbox() -> Problem {
+    Problem::too_large(
+        "the body is larger than the whole inbox; send it in parts, or set [inbox] `bytes` higher",
+    )
+}
+
+/// A body that has come in whole.
+enum Received {
+    Small(Bytes),
+    Large(Draft),
+}
+
+impl Received {
+    fn reader(&self) -> Result<Box<dyn Read + Send>, Problem> {
+        Ok(match self {
+            Self::Small(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Self::Large(draft) => Box::new(draft.reader().map_err(|error| Problem::disk(&error))?),
+        })
+    }
+}
+
+/// Receives a body: a small one in memory, a larger one on disk.
+async fn receive(server: &Arc<Server>, body: Body) -> Result<Received, Problem> {
+    let mut pieces = body.into_data_stream();
+    let mut piece = Vec::new();
+    let mut draft = None;
+    while let Some(more) = pieces.next().await {
+        let more = more.map_err(|error| {
+            Problem::bad_request(format!("the body has not come in whole: {error}"))
+        })?;
+        piece.extend_from_slice(&more);
+        if piece.len() > PIECE_BYTES {
+            draft = Some(append(server, draft, std::mem::take(&mut piece)).await?);
+        }
+    }
+    match draft {
+        None => Ok(Received::Small(piece.into())),
+        Some(draft) => append(server, Some(draft), piece).await.map(Received::Large),
+    }
+}
+
+async fn append(
+    server: &Arc<Server>,
+    draft: Option<Draft>,
+    piece: Vec<u8>,
+) -> Result<Draft, Problem> {
+    let server = Arc::clone(server);
+    blocking(move || {
+        let mut draft = match draft {
+            Some(draft) => draft,
+            None => server.inbox().draft()?,
+        };
+        if draft.bytes() + piece.len() as u64 > server.inbox().settings().bytes_max {
+            return Err(larger_than_inbox());
+        }
+        draft.write_all(&piece).map_err(|error| Problem::disk(&error))?;
+        Ok(draft)
+    })
+    .await
+}
+
+/// What is to be done with a body.
+#[derive(Clone)]
+struct Push {
+    mapping: Mapping,
+    source: String,
+    format: Format,
+    compression: Compression,
+    key: Option<String>,
+}
+
+impl Push {
+    /// Judges a body as landing will judge it.
+    fn judge(&self, server: &Server, body: Box<dyn Read + Send>) -> Result<Judged, Problem> {
+        let view = server.view();
+        let limits = Limits {
+            rejects_shown: SHOWN_MAX,
+            unpacked_bytes: UNPACKED_TIMES * server.inbox().settings().bytes_max,
+        };
+        let (known_orgs, now) = (view.org_ids(), Clock::Machine.now());
+        let written = (self.format, self.compression);
+        source::judge(&self.mapping, view.zone(), known_orgs, now, written, body, limits).map_err(
+            |error| match error {
+                pipeline::Error::Io { source, .. }
+                    if source.kind() == std::io::ErrorKind::FileTooLarge =>
+                {
+                    Problem::too_large(format!("{source}; send it in parts"))
+                }
+                pipeline::Error::Io { source, .. } => {
+                    Problem::bad_request(format!("the body cannot be unpacked: {source}"))
+                }
+                error @ pipeline::Error::Definition { .. } => {
+                    Problem::bad_request(error.to_string())
+                }
+                error => error.into(),
+            },
+        )
+    }
+
+    /// Puts a body into the inbox.
+    fn keep(&self, server: &Server, received: Received) -> Result<Kept, Problem> {
+        let draft = match received {
+            // Of nothing there is nothing to keep.
+            Received::Small(bytes) if bytes.is_empty() => return Ok(Kept::New),
+            Received::Small(bytes) => {
+                let mut draft = server.inbox().draft()?;
+                draft.write_all(&bytes).map_err(|error| Problem::disk(&error))?;
+                draft
+            }
+            Received::Large(draft) => draft,
+        };
+        let written = (self.format, self.compression);
+        let now = Clock::Machine.now();
+        Ok(server.inbox().keep(draft, &self.source, written, self.key.as_deref(), now)?)
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(full: Full) -> Self {
+        Self::too_many_requests(full.to_string(), full.retry_after)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::KeyReused => Self::unprocessable(refusal.to_string()),
+            Refusal::Disk(_, error) => Self::disk(&error),
+        }
+    }
+}
+
+/// JSON unless CSV is said: whoever pushes JSON often says nothing, or something else.
+fn format_of(headers: &HeaderMap) -> Format {
+    let named = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = named.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    if kind.trim().eq_ignore_ascii_case("text/csv") { Format::Csv } else { Format::Json }
+}
+
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().unwrap_or_default().trim();
+    if key.is_empty() || key.len() > KEY_LETTERS_MAX {
+        return Err(Problem::bad_request(format!(
+            "`Idempotency-Key` has 1 to {KEY_LETTERS_MAX} letters of ASCII"
+        )));
+    }
+    Ok(Some(key.to_owned()))
 }
 
 /// How a body may be packed.
@@ -148,30 +344,14 @@ impl Encoding {
             ))),
         }
     }
-}
 
-fn decode(body: &[u8], encoding: Encoding) -> Result<Vec<u8>, Problem> {
-    // Nothing is nothing, however it is said to be packed.
-    if body.is_empty() {
-        return Ok(Vec::new());
-    }
-    let unreadable = |error: std::io::Error| {
-        Problem::bad_request(format!("the body cannot be unpacked: {error}"))
-    };
-    let packed: Box<dyn Read + '_> = match encoding {
-        Encoding::Identity => return Ok(body.to_vec()),
-        Encoding::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(body)),
-        Encoding::Zstd => {
-            Box::new(zstd::stream::read::Decoder::with_buffer(body).map_err(unreadable)?)
+    fn compression(self) -> Compression {
+        match self {
+            Self::Identity => Compression::None,
+            Self::Gzip => Compression::Gzip,
+            Self::Zstd => Compression::Zstd,
         }
-    };
-    let mut unpacked = Vec::new();
-    // One byte more than allowed tells a body at the limit from one over it.
-    packed.take(BODY_BYTES_MAX as u64 + 1).read_to_end(&mut unpacked).map_err(unreadable)?;
-    if unpacked.len() > BODY_BYTES_MAX {
-        return Err(Problem::too_large("the unpacked body is too large; send it in parts"));
     }
-    Ok(unpacked)
 }
 
 /// A refused line that was kept.

@@ -7,6 +7,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus::TextEncoder;
 
+use crate::clock::Clock;
 use crate::exposition::{Family, Kind, Series, render};
 use crate::http::problem::Problem;
 use crate::server::Server;
@@ -38,31 +39,26 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     Ok((kind, text).into_response())
 }
 
-/// What waits to land; absent when the inbox cannot be looked at.
+/// What waits to land.
 fn inbox_families(server: &Server) -> Vec<Family> {
-    match server.inbox().backlog() {
-        Ok((bodies, bytes, oldest)) => vec![
-            gauge(
-                "lawpulse_inbox_bodies",
-                "Pushed bodies that have not landed yet.",
-                vec![bodies as f64],
-            ),
-            gauge(
-                "lawpulse_inbox_bytes",
-                "Bytes of pushed bodies that have not landed yet.",
-                vec![bytes as f64],
-            ),
-            gauge(
-                "lawpulse_inbox_oldest_seconds",
-                "How long the oldest pushed body has been waiting to land; 0 when none waits.",
-                vec![oldest.as_secs_f64()],
-            ),
-        ],
-        Err(error) => {
-            tracing::error!(%error, "the inbox cannot be looked at");
-            Vec::new()
-        }
-    }
+    let backlog = server.inbox().backlog(Clock::Machine.now());
+    vec![
+        gauge(
+            "lawpulse_inbox_bodies",
+            "Pushed bodies that have not landed yet.",
+            vec![backlog.bodies as f64],
+        ),
+        gauge(
+            "lawpulse_inbox_bytes",
+            "Bytes of pushed bodies that have not landed yet.",
+            vec![backlog.bytes as f64],
+        ),
+        gauge(
+            "lawpulse_inbox_oldest_seconds",
+            "How long the oldest pushed body has been waiting to land; 0 when none waits.",
+            vec![backlog.oldest.as_secs_f64()],
+        ),
+    ]
 }
 
 fn audit_families(server: &Server) -> Vec<Family> {

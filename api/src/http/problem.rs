@@ -86,6 +86,19 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail.into())
     }
 
+    pub(super) fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail.into())
+    }
+
+    /// The disk does not take what was sent: full, or not writable. Told, since the sender keeps what it has meanwhile.
+    pub(super) fn disk(error: &std::io::Error) -> Self {
+        tracing::error!(%error, "the inbox cannot be written to");
+        let detail = format!(
+            "the server's disk does not take it ({error}); nothing of this was kept, send it again later"
+        );
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, detail).retry_after(Duration::from_secs(60))
+    }
+
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail.into())
     }

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-const CHUNK_BYTES: usize = 4 << 20;
+/// How much is read at once.
+pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A run of whole lines.

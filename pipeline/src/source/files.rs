@@ -1,7 +1,7 @@
-//! Files as sources: NDJSON, CSV and Parquet, plain or compressed.
+//! Files and bodies as sources: JSON lines or arrays, CSV and Parquet, plain or compressed.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,36 +10,88 @@ use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::error::{Error, Result};
+use crate::source::array::ArrayReader;
 use crate::source::chunk::{Chunk, ChunkReader, Lines};
 use crate::source::mapping::Mapping;
+use crate::source::text::{self, Header, Text};
 
 const PARQUET_BATCH_ROWS: usize = 16_384;
 const READ_BUFFER_BYTES: usize = 1 << 20;
 
+/// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Ndjson,
+pub enum Format {
+    /// JSON: an object a line, or arrays of objects.
+    Json,
+    /// CSV with a header.
     Csv,
+    /// Parquet.
     Parquet,
 }
 
+impl Format {
+    /// The end of the name of such a file.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "ndjson",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// How text is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compression {
+pub enum Compression {
+    /// Not at all.
     None,
+    /// Gzip, of one or several members.
     Gzip,
+    /// Zstandard.
     Zstd,
+}
+
+impl Compression {
+    /// What such a file's name has after the extension of its format.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
+
+    fn unpack(self, packed: impl std::io::BufRead + Send + 'static) -> std::io::Result<Text> {
+        Ok(match self {
+            Self::None => Box::new(packed),
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
+        })
+    }
+}
+
+/// How it is told whether a file has landed before. Its events are known in any case; this is about its rejects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// By its digest, which the commit records.
+    ByDigest,
+    /// It has not.
+    No,
+    /// It may have: rejects that have its path are its own.
+    Maybe,
 }
 
 /// A file to land, its format told by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFile {
+    before: Before,
     path: PathBuf,
     format: Format,
     compression: Compression,
 }
 
 impl InputFile {
-    /// Recognises `.ndjson`, `.jsonl`, `.csv` and `.parquet`, the text formats also with `.gz` or `.zst`.
+    /// Recognises `.ndjson`, `.jsonl`, `.json`, `.csv` and `.parquet`, the text formats also with `.gz` or `.zst`.
     pub fn new(path: &Path) -> Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let lower = name.to_ascii_lowercase();
@@ -51,17 +103,27 @@ impl InputFile {
             (lower.as_str(), Compression::None)
         };
         let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("ndjson" | "jsonl") => Format::Ndjson,
+            Some("ndjson" | "jsonl" | "json") => Format::Json,
             Some("csv") => Format::Csv,
             Some("parquet") if compression == Compression::None => Format::Parquet,
             _ => {
                 return Err(Error::Request(format!(
-                    "`{}` has no known format; use .ndjson, .jsonl, .csv (also .gz, .zst) or .parquet",
+                    "`{}` has no known format; use .ndjson, .jsonl, .json, .csv (also .gz, .zst) or .parquet",
                     path.display()
                 )));
             }
         };
-        Ok(Self { path: path.to_owned(), format, compression })
+        Ok(Self { before: Before::ByDigest, path: path.to_owned(), format, compression })
+    }
+
+    /// The file as one that lands once under its path, and has been `tried` before or not.
+    #[must_use]
+    pub fn pushed(self, tried: bool) -> Self {
+        Self { before: if tried { Before::Maybe } else { Before::No }, ..self }
+    }
+
+    pub(crate) fn before(&self) -> Before {
+        self.before
     }
 
     /// Where the file is.
@@ -101,20 +163,14 @@ pub fn find_inputs(paths: &[PathBuf]) -> Result<Vec<InputFile>> {
 /// A piece of a file for a parser.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Ndjson(Chunk),
+    /// An object a line.
+    Json(Chunk),
     /// Rows of a CSV file; the chunk does not repeat the header.
     Csv(Chunk, Arc<Vec<String>>),
     Parquet(RecordBatch),
 }
 
-impl Task {
-    /// A whole NDJSON body as one piece.
-    pub(crate) fn of_ndjson(body: &[u8]) -> Self {
-        Self::Ndjson(Chunk { bytes: body.to_vec(), overlong: None })
-    }
-}
-
-/// Reads a file in pieces and learns its digest on the way.
+/// Reads a file or a body in pieces and learns its digest on the way.
 pub(crate) struct FileReader {
     path: PathBuf,
     digest: Digest,
@@ -123,12 +179,9 @@ pub(crate) struct FileReader {
 }
 
 enum Pieces {
-    Ndjson(ChunkReader<Box<dyn Read + Send>>),
-    Csv {
-        chunks: ChunkReader<Box<dyn Read + Send>>,
-        header: Arc<Vec<String>>,
-        first: Option<Chunk>,
-    },
+    Lines(ChunkReader<Text>),
+    Array(ArrayReader<Text>),
+    Csv { chunks: ChunkReader<Text>, header: Arc<Vec<String>>, first: Option<Chunk> },
     Parquet(ParquetRecordBatchReader),
 }
 
@@ -144,21 +197,32 @@ impl FileReader {
         if input.format == Format::Parquet {
             return Self::open_parquet(path, mapping);
         }
-        let hasher = Arc::new(Mutex::new(blake3::Hasher::new()));
         let file = File::open(&path).map_err(Error::io("open", &path))?;
-        let raw = HashingReader { file, hasher: Arc::clone(&hasher) };
+        let (format, compression) = (input.format, input.compression);
+        let text = Packed { input: file, format, compression, unpacked_max: u64::MAX };
+        Self::of_text(path, text, mapping)
+    }
+
+    /// Reads JSON or CSV out of a stream that is called `path` in errors.
+    pub(crate) fn of_text(
+        path: PathBuf,
+        packed: Packed<impl Read + Send + 'static>,
+        mapping: &Mapping,
+    ) -> Result<Self> {
+        let hasher = Arc::new(Mutex::new(blake3::Hasher::new()));
+        let raw = HashingReader { input: packed.input, hasher: Arc::clone(&hasher) };
         let raw = BufReader::with_capacity(READ_BUFFER_BYTES, raw);
-        let text: Box<dyn Read + Send> = match input.compression {
-            Compression::None => Box::new(raw),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
-            Compression::Zstd => Box::new(
-                zstd::stream::read::Decoder::with_buffer(raw).map_err(Error::io("read", &path))?,
-            ),
-        };
         let digest = Digest::Running(hasher);
-        if input.format == Format::Ndjson {
-            let chunks = ChunkReader::new(text, Lines::Plain, mapping.max_line_bytes());
-            return Ok(Self { path, digest, header_lines: 0, pieces: Pieces::Ndjson(chunks) });
+        let is_csv = packed.format == Format::Csv;
+        let header = if is_csv { Header::Yes } else { Header::No };
+        let text = packed
+            .compression
+            .unpack(raw)
+            .map(|text| -> Text { Box::new(Bounded { text, room: packed.unpacked_max }) })
+            .and_then(|text| text::as_utf8(text, mapping.encoding(), header))
+            .map_err(Error::io("read", &path))?;
+        if !is_csv {
+            return Self::of_json(path, digest, text, mapping);
         }
         let mut chunks = ChunkReader::new(text, Lines::Quoted, mapping.max_line_bytes());
         let first = chunks.next_chunk().map_err(Error::io("read", &path))?;
@@ -166,6 +230,23 @@ impl FileReader {
         mapping.check_header(&path.display().to_string(), &header)?;
         let pieces = Pieces::Csv { chunks, header: Arc::new(header), first: Some(first) };
         Ok(Self { path, digest, header_lines, pieces })
+    }
+
+    fn of_json(path: PathBuf, digest: Digest, mut text: Text, mapping: &Mapping) -> Result<Self> {
+        let start = text::beginning(&mut text).map_err(Error::io("read", &path))?;
+        let written = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).trim_ascii_start();
+        let is_array = written.first() == Some(&b'[');
+        let skipped = if is_array { start.len() - written.len() } else { 0 };
+        let mut start = Cursor::new(start);
+        start.set_position(skipped as u64);
+        let text: Text = Box::new(start.chain(text));
+        let max_line_bytes = mapping.max_line_bytes();
+        let pieces = if is_array {
+            Pieces::Array(ArrayReader::new(text, max_line_bytes))
+        } else {
+            Pieces::Lines(ChunkReader::new(text, Lines::Plain, max_line_bytes))
+        };
+        Ok(Self { path, digest, header_lines: 0, pieces })
     }
 
     fn open_parquet(path: PathBuf, mapping: &Mapping) -> Result<Self> {
@@ -203,8 +284,11 @@ impl FileReader {
     /// The next piece; `None` at the end.
     pub(crate) fn next_task(&mut self) -> Result<Option<Task>> {
         match &mut self.pieces {
-            Pieces::Ndjson(chunks) => {
-                Ok(chunks.next_chunk().map_err(Error::io("read", &self.path))?.map(Task::Ndjson))
+            Pieces::Lines(chunks) => {
+                Ok(chunks.next_chunk().map_err(Error::io("read", &self.path))?.map(Task::Json))
+            }
+            Pieces::Array(elements) => {
+                Ok(elements.next_chunk().map_err(Error::io("read", &self.path))?.map(Task::Json))
             }
             Pieces::Csv { chunks, header, first } => {
                 let chunk = match first.take() {
@@ -237,14 +321,40 @@ impl FileReader {
     }
 }
 
-struct HashingReader {
-    file: File,
+/// JSON or CSV as it is sent.
+pub(crate) struct Packed<R> {
+    pub(crate) input: R,
+    pub(crate) format: Format,
+    pub(crate) compression: Compression,
+    /// How large it may be unpacked, in bytes.
+    pub(crate) unpacked_max: u64,
+}
+
+/// Fails beyond a number of bytes.
+struct Bounded {
+    text: Text,
+    room: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.text.read(buffer)?;
+        let room = self.room.checked_sub(read as u64);
+        self.room = room.ok_or_else(|| {
+            std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is too large unpacked")
+        })?;
+        Ok(read)
+    }
+}
+
+struct HashingReader<R> {
+    input: R,
     hasher: Arc<Mutex<blake3::Hasher>>,
 }
 
-impl Read for HashingReader {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let read = self.input.read(buffer)?;
         self.hasher.lock().unwrap_or_else(PoisonError::into_inner).update(&buffer[..read]);
         Ok(read)
     }

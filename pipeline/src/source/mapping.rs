@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::Path;
 
 use chrono_tz::Tz;
+use encoding_rs::Encoding;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
@@ -70,6 +71,7 @@ pub struct Mapping {
     keep_rest: bool,
     known_orgs: bool,
     max_line_bytes: usize,
+    encoding: Option<&'static Encoding>,
     columns: Vec<String>,
     required: Vec<String>,
     events: Vec<Template>,
@@ -135,6 +137,7 @@ struct Spec {
     orgs: Orgs,
     #[serde(default = "default_max_line_bytes")]
     max_line_bytes: usize,
+    encoding: Option<String>,
     required: Option<Vec<String>>,
     event: Vec<EventSpec>,
     #[serde(default)]
@@ -421,6 +424,16 @@ impl Mapping {
             Some(Ok(zone)) => Some(zone),
             None => None,
         };
+        let encoding = match spec.encoding {
+            None => None,
+            Some(label) => Some(Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+                (
+                    format!("key `encoding`: `{label}` is not known"),
+                    "use utf-8, gb18030 (GBK is a part of it) or another of the Encoding Standard"
+                        .to_owned(),
+                )
+            })?),
+        };
         let mut compiler = Compiler::default();
         let events =
             spec.event.into_iter().map(|event| compiler.event(event)).collect::<Result<_, _>>()?;
@@ -454,6 +467,7 @@ impl Mapping {
             keep_rest: spec.rest == Rest::Attributes,
             known_orgs: spec.orgs == Orgs::Known,
             max_line_bytes: spec.max_line_bytes,
+            encoding,
             columns: compiler.columns,
             required,
             events,
@@ -485,6 +499,11 @@ impl Mapping {
     /// The longest line that is read, in bytes.
     pub fn max_line_bytes(&self) -> usize {
         self.max_line_bytes
+    }
+
+    /// How text is encoded that has no byte order mark; `None`: UTF-8, or GB 18030 where a CSV header says so.
+    pub fn encoding(&self) -> Option<&'static Encoding> {
+        self.encoding
     }
 
     /// Checks a table header; an error names the columns that are not there.

@@ -64,14 +64,14 @@ impl<'m> Parser<'m> {
     pub(crate) fn parse(&mut self, task: Task) -> Parsed {
         let mut parsed = Parsed::default();
         match task {
-            Task::Ndjson(chunk) => self.parse_ndjson(chunk, &mut parsed),
+            Task::Json(chunk) => self.parse_json(chunk, &mut parsed),
             Task::Csv(chunk, header) => self.parse_csv(chunk, &header, &mut parsed),
             Task::Parquet(batch) => self.parse_parquet(&batch, &mut parsed),
         }
         parsed
     }
 
-    fn parse_ndjson(&mut self, chunk: Chunk, parsed: &mut Parsed) {
+    fn parse_json(&mut self, chunk: Chunk, parsed: &mut Parsed) {
         // One check for the whole chunk is far cheaper than one for each line.
         let whole = std::str::from_utf8(&chunk.bytes).ok();
         let mut start = 0;
