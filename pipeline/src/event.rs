@@ -127,6 +127,9 @@ impl Reason {
     }
 }
 
+/// How the detail ends of a line that is too long to be kept whole.
+pub(crate) const ONLY_BEGINNING_KEPT: &str = "; only the beginning is kept";
+
 /// Why one line was refused, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {

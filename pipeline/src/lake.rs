@@ -1,5 +1,6 @@
 //! The Delta tables of a lake: created, appended to, rewritten and read; the only writer.
 
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -355,12 +356,30 @@ impl Table {
             for action in actions {
                 match action {
                     Action::Add(add) if add.data_change => added.push(self.data_file(&add)),
-                    Action::Remove(remove) if remove.data_change => return Ok(Changes::Unknown),
+                    // Rejects that leave since they have landed after all change no number of events.
+                    Action::Remove(remove)
+                        if remove.data_change && !remove.path.contains(event::REJECTED) =>
+                    {
+                        return Ok(Changes::Unknown);
+                    }
                     _ => {}
                 }
             }
         }
         Ok(Changes::Added(added))
+    }
+
+    /// What takes these files out of the table in a [`Table::commit`].
+    pub(crate) fn removals(&self, files: &[DataFile]) -> Result<Vec<Remove>> {
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        let paths: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let mut removals = Vec::new();
+        for file in state.log_data().iter() {
+            if paths.contains(file.path().as_ref()) {
+                removals.push(file.remove_action(true));
+            }
+        }
+        Ok(removals)
     }
 
     fn data_file(&self, add: &Add) -> DataFile {

@@ -3,7 +3,10 @@
 //! Pieces of the files are parsed in parallel and come back in order. Each event is held against the
 //! identities of its month, those of the lake and those of this run, so that it lands at most once.
 //! A month's events are written as soon as there are enough of them, so memory does not grow with
-//! the input; nothing that was written counts before the commit.
+//! the input; nothing that was written counts before the commit. Refused lines can be tried again ([`replay`]).
+
+mod headers;
+mod replay;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -28,6 +31,9 @@ use crate::reference;
 use crate::source::mapping::{Implied, Mapping};
 use crate::source::{Before, FileReader, InputFile, MonthPart, Parsed, Parser, Task};
 use crate::zone::Month;
+
+pub use headers::header_of;
+pub use replay::{Replayed, Selection, replay};
 
 /// Files are landed together until their sizes reach this, so that small ones share a commit.
 const COMMIT_BYTES: u64 = 4 << 30;
@@ -102,17 +108,9 @@ async fn land_group(
     progress: Progress<'_>,
 ) -> Result<Vec<Outcome>> {
     lake.events_mut().update().await?;
-    let known_orgs = if mapping.asks_for_known_orgs() {
-        Some(Arc::new(reference::org_ids(lake).await?))
-    } else {
-        None
-    };
-    let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
-    let run = Run { mapping, zone: lake.zone(), rules, known_orgs, table: lake.events(), progress };
-    let handle = Handle::current();
-    let mut group = tokio::task::block_in_place(|| run.read(inputs, &handle))?;
-
-    let sources = settle_rejects(lake, mapping, inputs, &mut group, now).await?;
+    let files = inputs.iter().map(Input::File).collect();
+    let mut group = read_group(lake, mapping, files, now, progress).await?;
+    let sources = settle_rejects(lake, lock, mapping, inputs, &mut group, now).await?;
     // Units and officers come first: they are harmless without the events, the events less so without them.
     reference::add_implied(lake, lock, &group.implied).await?;
     if !group.adds.is_empty() || !sources.is_empty() {
@@ -128,10 +126,37 @@ async fn land_group(
     Ok(group.files.into_iter().map(|file| file.outcome).collect())
 }
 
+/// Lines to land.
+enum Input<'i> {
+    File(&'i InputFile),
+    /// Lines that were refused before, and the name under which they are told of.
+    Refused(PathBuf, Vec<Task>),
+}
+
+/// Reads files up to date with the lake, and writes their events to files that do not count yet.
+async fn read_group(
+    lake: &Lake,
+    mapping: &Mapping,
+    inputs: Vec<Input<'_>>,
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Result<Group> {
+    let known_orgs = if mapping.asks_for_known_orgs() {
+        Some(Arc::new(reference::org_ids(lake).await?))
+    } else {
+        None
+    };
+    let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
+    let run = Run { mapping, zone: lake.zone(), rules, known_orgs, table: lake.events(), progress };
+    let handle = Handle::current();
+    tokio::task::block_in_place(|| run.read(inputs, &handle))
+}
+
 /// Finds out which files had landed before and keeps the rejects of the others. Returns the progress that the commit
 /// records of files that are known by their digest.
 async fn settle_rejects(
     lake: &Lake,
+    lock: &WriteLock,
     mapping: &Mapping,
     inputs: &[InputFile],
     group: &mut Group,
@@ -147,6 +172,7 @@ async fn settle_rejects(
         .map(|(input, _)| input.path().display().to_string())
         .collect();
     let landed = files_with_rejects(table, &maybe).await?;
+    let mut headers = Vec::new();
     for (input, file) in inputs.iter().zip(&mut group.files) {
         let name = file.outcome.path.display().to_string();
         file.outcome.landed_before = match input.before() {
@@ -166,6 +192,9 @@ async fn settle_rejects(
             continue;
         }
         group.adds.append(&mut file.written_rejects);
+        if let Some(header) = file.header.as_ref().filter(|_| file.outcome.rejected > 0) {
+            headers.push((name.clone(), Arc::clone(header)));
+        }
         if !file.rejects.is_empty() {
             batches.push(reject_batch(&file.rejects, mapping, &name, now.timestamp_micros())?);
         }
@@ -173,6 +202,8 @@ async fn settle_rejects(
     if !batches.is_empty() {
         group.adds.push(write_rejects(table, &batches).await?);
     }
+    // Before the rejects: a header without a row is harmless, a row without its header cannot be read.
+    headers::keep(lake, lock, mapping.name(), &headers, now).await?;
     Ok(sources)
 }
 
@@ -224,6 +255,7 @@ struct Group {
 struct ReadFile {
     outcome: Outcome,
     digest: blake3::Hash,
+    header: Option<Arc<Vec<String>>>,
     rejects: Vec<Reject>,
     reject_bytes: usize,
     /// Rejects that are on disk since there are many; they count only if the file had not landed before.
@@ -247,6 +279,7 @@ enum Step {
     FileStart {
         path: PathBuf,
         header_lines: u64,
+        header: Option<Arc<Vec<String>>>,
     },
     FileEnd {
         digest: blake3::Hash,
@@ -259,7 +292,7 @@ struct FlushJob {
 }
 
 impl Run<'_> {
-    fn read(&self, inputs: &[InputFile], handle: &Handle) -> Result<Group> {
+    fn read(&self, inputs: Vec<Input<'_>>, handle: &Handle) -> Result<Group> {
         let workers = thread::available_parallelism().map_or(2, usize::from);
         thread::scope(|scope| {
             let mut to_workers = Vec::new();
@@ -313,18 +346,24 @@ impl Run<'_> {
 
     fn read_files(
         &self,
-        inputs: &[InputFile],
+        inputs: Vec<Input<'_>>,
         workers: &[SyncSender<Task>],
         steps: &SyncSender<Step>,
     ) -> Result<()> {
         let mut next_worker = 0;
         let mut done_bytes = 0;
         for input in inputs {
-            let mut reader = FileReader::open(input, self.mapping)?;
-            let start = Step::FileStart {
-                path: input.path().to_owned(),
-                header_lines: reader.header_lines(),
+            let (path, bytes, mut reader) = match input {
+                Input::File(file) => {
+                    let reader = FileReader::open(file, self.mapping)?;
+                    (file.path().to_owned(), file.size()?, reader)
+                }
+                Input::Refused(path, tasks) => {
+                    (path.clone(), 0, FileReader::given(path, tasks))
+                }
             };
+            let (header_lines, header) = (reader.header_lines(), reader.header());
+            let start = Step::FileStart { path, header_lines, header };
             if steps.send(start).is_err() {
                 return Ok(());
             }
@@ -336,7 +375,7 @@ impl Run<'_> {
                 }
                 next_worker = (next_worker + 1) % workers.len();
             }
-            done_bytes += input.size()?;
+            done_bytes += bytes;
             let end = Step::FileEnd { digest: reader.digest() };
             if steps.send(end).is_err() {
                 return Ok(());
@@ -416,11 +455,12 @@ impl<'c> Collector<'c> {
     fn collect(&mut self, steps: &Receiver<Step>, workers: &[Receiver<Parsed>]) -> Result<()> {
         for step in steps {
             match step {
-                Step::FileStart { path, header_lines } => {
+                Step::FileStart { path, header_lines, header } => {
                     self.next_line = header_lines;
                     self.files.push(ReadFile {
                         outcome: Outcome { path, ..Outcome::default() },
                         digest: blake3::Hash::from_bytes([0; 32]),
+                        header,
                         rejects: Vec::new(),
                         reject_bytes: 0,
                         written_rejects: Vec::new(),

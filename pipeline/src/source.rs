@@ -1,7 +1,7 @@
 //! Brings lines in and says how far they have come.
 
 mod array;
-mod chunk;
+pub(crate) mod chunk;
 mod files;
 pub mod mapping;
 mod parse;

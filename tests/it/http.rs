@@ -40,11 +40,11 @@ fn a_pushed_event_shows_in_a_metric_and_counts_once_however_it_is_packed() {
         ];
         accepted.map(|answer| answer.json())
     };
-    let all = |accepted: u64| json!({ "accepted": accepted, "rejected": [] });
-    assert_eq!(push(), [all(1), all(2), all(1)]);
+    let all = |accepted: u64, known: bool| json!({ "accepted": accepted, "rejected": [], "rejected_count": 0, "known": known });
+    assert_eq!(push(), [1, 2, 1].map(|accepted| all(accepted, false)));
     wait_for("the patrols are counted", || (patrols(&server) == Some(4)).then_some(()));
     // Sent again, as after an answer that got lost.
-    assert_eq!(push(), [all(1), all(2), all(1)]);
+    assert_eq!(push(), [1, 2, 1].map(|accepted| all(accepted, true)));
     inbox_has_landed(&lake);
     assert_eq!(patrols(&server), Some(4));
     // A landed body leaves the inbox a moment before the server shows its new state.

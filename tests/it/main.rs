@@ -25,6 +25,7 @@ mod package;
 mod postgres;
 mod postgres_catalog;
 mod prometheus;
+mod push;
 mod receipt;
 mod relay;
 mod runbook;

@@ -28,6 +28,9 @@ use crate::server::Server;
 /// A body of at most this size is judged in memory; a larger one is written to the inbox piece by piece first.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// How much of a body is read that is refused all the same.
+const HEARD_OUT_BYTES: usize = 8 << 20;
+
 /// How many refused lines an answer shows.
 const SHOWN_MAX: usize = 1000;
 
@@ -130,8 +133,13 @@ pub(super) async fn push(
         compression: Encoding::of(&headers)?.compression(),
         key: key_of(&headers)?,
     };
-    server.inbox().check_room(Clock::Machine.now())?;
-    check_length(&server, &headers)?;
+    let room = server.inbox().check_room(Clock::Machine.now()).map_err(Problem::from);
+    if let Err(problem) = room.and_then(|()| check_length(&server, &headers)) {
+        if announced(&headers) <= HEARD_OUT_BYTES as u64 {
+            hear_out(body).await;
+        }
+        return Err(problem);
+    }
     let received = receive(&server, body).await?;
     let judging = server.inbox().judging().await;
     let judged = blocking({
@@ -163,9 +171,29 @@ async fn blocking<T: Send + 'static>(
 
 /// Refuses a body that announces itself as larger than could be kept.
 fn check_length(server: &Server, headers: &HeaderMap) -> Result<(), Problem> {
+    if announced(headers) > server.inbox().settings().bytes_max {
+        Err(larger_than_inbox())
+    } else {
+        Ok(())
+    }
+}
+
+/// The length that a body announces; 0 when it announces none.
+fn announced(headers: &HeaderMap) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let length = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or_default();
-    if length > server.inbox().settings().bytes_max { Err(larger_than_inbox()) } else { Ok(()) }
+    length.and_then(|length| length.parse().ok()).unwrap_or_default()
+}
+
+/// Lets a client speak that sends first and listens then: it would take a closed connection for the answer.
+async fn hear_out(body: Body) {
+    let mut pieces = body.into_data_stream();
+    let mut heard = 0;
+    while let Some(Ok(piece)) = pieces.next().await {
+        heard += piece.len();
+        if heard > HEARD_OUT_BYTES {
+            return;
+        }
+    }
 }
 
 fn larger_than_inbox() -> Problem {

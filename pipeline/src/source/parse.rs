@@ -257,7 +257,7 @@ impl<'m> Parser<'m> {
         let Some(Overlong { prefix, length }) = overlong else { return };
         parsed.lines += 1;
         let mut refusal = self.too_long(length);
-        refusal.detail.push_str("; only the beginning is kept");
+        refusal.detail.push_str(event::ONLY_BEGINNING_KEPT);
         parsed.rejects.push(Reject { line: parsed.lines, refusal, text: prefix });
     }
 }
