@@ -41,6 +41,8 @@ pub enum Deed {
     Read,
     /// Events that were sent.
     Push,
+    /// Something that the server was asked to do about what the lake holds.
+    Operate,
     /// A login.
     Login,
     /// A change of an account.
@@ -54,6 +56,7 @@ impl Deed {
             Self::Query => "query",
             Self::Read => "read",
             Self::Push => "push",
+            Self::Operate => "operate",
             Self::Login => "login",
             Self::Account => "account",
         }

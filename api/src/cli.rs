@@ -7,6 +7,7 @@ mod dashboards;
 mod dictionary;
 mod goals;
 mod metric;
+mod rejects;
 mod relay;
 mod report;
 
@@ -72,9 +73,9 @@ enum Command {
     Relay(relay::RelayArgs),
     /// Land files, or a folder that `simulate` wrote.
     Land(LandArgs),
-    /// Show what was refused and why.
+    /// Show what was refused and why; try it again.
     #[command(subcommand)]
-    Rejects(RejectsCommand),
+    Rejects(rejects::RejectsCommand),
     /// Run one read-only query.
     Sql(SqlArgs),
     /// Compute a metric, or `list` the catalogue.
@@ -150,30 +151,6 @@ struct LandArgs {
     /// Files (.ndjson .jsonl .csv, also .gz .zst; .parquet) or folders.
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-enum RejectsCommand {
-    /// List refused lines with their reasons.
-    List(RejectsArgs),
-    /// Write the original lines to standard output, one after the other.
-    Export(RejectsArgs),
-}
-
-#[derive(Debug, Args)]
-struct RejectsArgs {
-    /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
-    /// Only those with this reason code.
-    #[arg(long)]
-    reason: Option<String>,
-    /// Only those of this source.
-    #[arg(long)]
-    source: Option<String>,
-    /// Output format of `list`.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -447,8 +424,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => serve(args, config, definitions).await,
         Command::Relay(args) => relay::run(args).await,
         Command::Land(args) => land_paths(args, &definitions).await,
-        Command::Rejects(RejectsCommand::List(args)) => list_rejects(args, definitions).await,
-        Command::Rejects(RejectsCommand::Export(args)) => export_rejects(args, definitions).await,
+        Command::Rejects(command) => rejects::run(command, definitions).await,
         Command::Sql(args) => run_sql(args, definitions).await,
         Command::Metric(args) => metric::run(args, definitions).await,
         Command::Goals(args) => goals::run(args, definitions).await,
@@ -619,41 +595,6 @@ fn progress_bar(total_bytes: u64) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
-}
-
-fn rejects_query(args: &RejectsArgs, columns: &str) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let mut query = format!("select {columns} from rejects where true");
-    if let Some(reason) = &args.reason {
-        query.push_str(&format!(" and reason = {}", quoted(reason)));
-    }
-    if let Some(source) = &args.source {
-        query.push_str(&format!(" and source = {}", quoted(source)));
-    }
-    query.push_str(" order by landed_at, file, line");
-    query
-}
-
-async fn list_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    let columns = "source, file, line, reason, detail, \
-        substr(coalesce(try_cast(text as varchar), '(not UTF-8)'), 1, 80) as text";
-    let query = rejects_query(&args, columns);
-    print_query(&args.lake, &query, args.format, definitions).await
-}
-
-async fn export_rejects(args: RejectsArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    let query = rejects_query(&args, "arrow_cast(text, 'Binary') as text");
-    let rows = ask(&args.lake, &query, definitions).await?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    for batch in &rows.batches {
-        let texts = arrow::array::AsArray::as_binary::<i32>(batch.column(0));
-        for text in texts.iter().flatten() {
-            out.write_all(text)?;
-            out.write_all(b"\n")?;
-        }
-    }
-    out.flush()?;
-    Ok(())
 }
 
 async fn run_sql(args: SqlArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {

@@ -132,11 +132,13 @@ fn known_callers() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(goals::checks)) // /api/v1/checks
         // The refused lines themselves may name persons: the door shows them to whoever may see identities.
         .routes(routes!(events::rejects)); // /api/v1/rejects
+    let operating = OpenApiRouter::default().routes(routes!(events::replay)); // /api/v1/rejects/replay
     let pushing = OpenApiRouter::default().routes(routes!(events::push)); // /api/v1/events
     OpenApiRouter::default()
         .merge(needing(Deed::ReadMetrics, reading_metrics.merge(about_whole_lake(about_all))))
         .merge(needing(Deed::ReadRows, reading_rows.merge(about_whole_lake(rows_about_all))))
         .merge(needing(Deed::Push, pushing))
+        .merge(needing(Deed::Operate, about_whole_lake(operating)))
         // For every caller: whoever delivers logs wants to know it too.
         .routes(routes!(status::readyz)) // /readyz
         .routes(routes!(openapi::document)) // /api/v1/openapi.json

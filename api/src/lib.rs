@@ -14,6 +14,7 @@ pub mod http;
 pub mod inbox;
 mod listen;
 pub mod measure;
+mod orders;
 pub mod output;
 pub mod pgwire;
 pub mod relay;

@@ -11,12 +11,14 @@ use pipeline::audit::AuditLog;
 use pipeline::definition::Definitions;
 use pipeline::goal::{self, Goals};
 use pipeline::lake::{Lake, WriteLock};
+use pipeline::land::Selection;
 use pipeline::metric::Catalogue;
 use pipeline::pseudonym::Identities;
 use pipeline::query::{Reader, View};
 use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, refresh};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, oidc};
@@ -28,6 +30,7 @@ use crate::http;
 use crate::inbox::{self, Body, Inbox};
 use crate::listen;
 use crate::measure::{self, Measurement};
+use crate::orders::{Order, Orders};
 use crate::pgwire::{self, login::Logins};
 use crate::sql_door::{Door, Sight};
 use crate::telemetry::Telemetry;
@@ -141,6 +144,7 @@ pub struct Server {
     tls: Option<Tls>,
     audit: Arc<Audit>,
     inbox: Inbox,
+    orders: Orders,
     door: Door,
     telemetry: Telemetry,
     view: RwLock<Arc<View>>,
@@ -170,6 +174,7 @@ impl Server {
         tls: Option<Tls>,
         audit: Audit,
         view: Arc<View>,
+        orders: Orders,
     ) -> anyhow::Result<Self> {
         let telemetry = Telemetry::new().context("failed to start counting")?;
         let catalogue = Catalogue::load(&definitions)?;
@@ -185,6 +190,7 @@ impl Server {
             audit: Arc::clone(&audit),
             inbox: Inbox::open(&options.lake, options.inbox, Clock::Machine.now())
                 .context("failed to open the inbox")?,
+            orders,
             door: Door::new(&options.limits, sight, telemetry.clone(), audit)?,
             telemetry,
             view: RwLock::new(view),
@@ -201,7 +207,9 @@ impl Server {
         Lake::open_or_create(folder, None).await.unwrap();
         let reader = Reader::open(folder, Arc::clone(&definitions)).await.unwrap();
         let options = Options::of_lake(folder.to_owned());
-        Self::new(definitions, &options, None, None, Audit::default(), reader.view()).unwrap()
+        let (orders, _) = Orders::channel();
+        Self::new(definitions, &options, None, None, Audit::default(), reader.view(), orders)
+            .unwrap()
     }
 
     /// The newest state of the lake.
@@ -254,6 +262,11 @@ impl Server {
         &self.inbox
     }
 
+    /// What the one writer is asked to do.
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
     /// The metrics.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -304,13 +317,15 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
     let log = AuditLog::open(&lake, &lock).await?;
     let (audit, view) = (Audit::to(log.clone()), reader.view());
-    let server = Server::new(definitions, &options, accounts, tls.clone(), audit, view)?;
+    let (orders, ordered) = Orders::channel();
+    let server = Server::new(definitions, &options, accounts, tls.clone(), audit, view, orders)?;
     let server = Arc::new(server);
     if let Some(accounts) = server.accounts() {
         server.audit.accounts(&accounts.described(), "found");
     }
     let lander = Lander {
         server: Arc::clone(&server),
+        ordered,
         lake,
         lock,
         reader,
@@ -376,6 +391,7 @@ fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::
 /// The one writer: lands the inbox, refreshes the rollups.
 struct Lander {
     server: Arc<Server>,
+    ordered: mpsc::Receiver<Order>,
     lake: Lake,
     lock: WriteLock,
     reader: Reader,
@@ -397,7 +413,10 @@ impl Lander {
                 tracing::error!(error, "landing failed");
             }
             self.server.show_landing_error(failure);
-            self.server.inbox.wait().await;
+            tokio::select! {
+                () = self.server.inbox.wait() => {}
+                Some(order) = self.ordered.recv() => self.obey(order).await,
+            }
         }
     }
 
@@ -421,6 +440,27 @@ impl Lander {
             self.is_fresh = true;
         }
         landed
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Replay { source, selection, answer } => {
+                let replayed = self.replay(&source, &selection).await;
+                // Who has gone away finds the lines landed.
+                let _ = answer.send(replayed);
+            }
+        }
+    }
+
+    async fn replay(
+        &mut self,
+        source: &str,
+        selection: &Selection,
+    ) -> pipeline::Result<land::Replayed> {
+        let mapping = Mapping::find(&self.server.definitions(), source)?;
+        self.is_fresh = false;
+        let now = Clock::Machine.now();
+        land::replay(&mut self.lake, &self.lock, &mapping, selection, now).await
     }
 
     /// Lands bodies of one source. One that cannot be read is set aside, so that it does not hold up the others.

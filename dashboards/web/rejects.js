@@ -1,6 +1,6 @@
 // Lines that were refused: how many and why, what to do about each reason, and the lines themselves.
 
-import { ApiError, ask, askFor, explain } from "./api.js";
+import { ApiError, ask, askFor, explain, send } from "./api.js";
 import { $, card, element, load, save, scrolling, state, table } from "./document.js";
 import { count, moment, t, today } from "./language.js";
 import { address, go, pick, start } from "./page.js";
@@ -14,7 +14,8 @@ const words = {
     landed: "落库时间", file: "文件", line: "行号", detail: "细节", text: "原文", fileFilter: "文件名含", clear: "清除筛选", remedy: "处理：", moreLines: (n) => `再显示 ${n} 行`, shownOf: (n, all) => `显示 ${n} / ${all} 行，最新在前`,
     withheldText: "细节和原文可能含个人信息，只向审计员显示；您可按文件和行号到源系统核对。", notUtf8: "（不是 UTF-8）", cut: (n) => `…（共 ${n} 字符，CSV 含全文）`,
     nobody: "没有拒收的行：所有日志行都已落库。", noMatch: "没有符合筛选的行。", exporting: "正在导出…", exported: "已导出。", totals: (n, reasons) => `共 ${n} 行，${reasons} 种原因。`, lineFilters: "筛选", allLines: "全部", show: (what) => `只看：${what}`,
-    again: ["处理后重新落库，已落库的行不会重复计数。取回被拒的原文：", "；服务运行时，改好后推送到", "，不要同时用命令落库。"],
+    again: ["改好映射或补登单位后，在下方“再试一次”，或运行 ", "；每行只落库一次。源数据有误的，取回原文（", "）改好后推送到 ", "。"],
+    replay: "再试一次", replaying: "正在重试…", replayed: (told) => `重试 ${count(told.tried)} 行：落库 ${count(told.landed)}，已有 ${count(told.duplicate)}，仍被拒 ${count(told.rejected)}${told.cut ? `；${count(told.cut)} 行过长只存了开头，请从原文件重新落库` : ""}。`,
     reasons: {
       malformed_json: ["不是有效的 JSON", "每行须是一个完整的 JSON 对象：检查截断、跨行写入和多余的逗号。"],
       invalid_utf8: ["编码不是 UTF-8", "由源系统以 UTF-8 导出（常见的是 GBK），再重新落库。"],
@@ -37,7 +38,8 @@ const words = {
     landed: "Landed", file: "File", line: "Line", detail: "Detail", text: "The line", fileFilter: "File name contains", clear: "Clear the filters", remedy: "What to do: ", moreLines: (n) => `Show ${n} more`, shownOf: (n, all) => `${n} of ${all} lines, the newest first`,
     withheldText: "Details and the lines themselves may hold personal data and are shown to auditors only; file and line lead to them in the source.", notUtf8: "(not UTF-8)", cut: (n) => `… (${n} characters; the CSV has them all)`,
     nobody: "Nothing was refused: every line has landed.", noMatch: "No line matches the filters.", exporting: "Exporting …", exported: "Exported.", totals: (n, reasons) => `${n} lines, ${reasons} reasons.`, lineFilters: "Filters", allLines: "All", show: (what) => `Show only: ${what}`,
-    again: ["Land the file again when it is mended; what has landed does not count twice. The refused lines in their own words: ", "; while the server runs, push them to ", " rather than land beside it."],
+    again: ["When the mapping is mended or the units are registered, try them again below, or with ", "; a line lands once. Where the source is wrong, mend its lines (", ") and push them to ", "."],
+    replay: "Try again", replaying: "Trying …", replayed: (told) => `Tried ${count(told.tried)}: landed ${count(told.landed)}, there already ${count(told.duplicate)}, refused again ${count(told.rejected)}${told.cut ? `; of ${count(told.cut)} only the beginning was kept: land them again from their files` : ""}.`,
     reasons: {
       malformed_json: ["Not valid JSON", "Each line has to be one whole JSON object: look for cut lines, objects over several lines and stray commas."],
       invalid_utf8: ["Not UTF-8", "Have the source export UTF-8 (it is often GBK), and land it again."],
@@ -128,8 +130,8 @@ async function drawAll() {
 }
 
 function howToLandAgain() {
-  const [first, second, last] = t().again, command = (text) => element("code", {}, text);
-  return element("p", { class: "summary" }, first, command("lawpulse rejects export --lake LAKE"), second, command("POST /api/v1/events"), last);
+  const [first, second, third, last] = t().again, command = (text) => element("code", {}, text);
+  return element("p", { class: "summary" }, first, command("lawpulse rejects replay --lake LAKE"), second, command("lawpulse rejects export --lake LAKE"), third, command("POST /api/v1/events"), last);
 }
 
 function drawSummary(body, rows) {
@@ -200,7 +202,10 @@ function linesTable(rows, isShown) {
 function drawLines(known) {
   drawFilters(known);
   const file = element("button", { type: "button", class: "plain", id: "reject-csv", "aria-label": t().downloadOf(t().lines), click: download }, "CSV");
-  const part = card("lines", t().lines, "", [file, element("span", { id: "reject-said", role: "status" })]);
+  const again = element("button", { type: "button", class: "plain", id: "reject-replay", click: () => replay(known) }, t().replay);
+  // A part of a file's name does not say which file it is.
+  again.hidden = Boolean(page.own.file);
+  const part = card("lines", t().lines, "", [again, file, element("span", { id: "reject-said", role: "status" })]);
   const said = (n, all) => { part.querySelector(".sub").textContent = t().shownOf(count(n), count(all)); };
   return load(part, async () => {
     const [rows, all] = await Promise.all([askLines(0), askCount()]);
@@ -238,16 +243,39 @@ function followOn(lines, more, { all, isShown, said, shown }) {
 // A text that a spreadsheet would take for a formula is not one: who wrote these lines is not known.
 const inert = (text, name) => `case when regexp_like(${text}, '^[=+@\t\r-]') then concat('''', ${text}) else ${text} end as ${name}`;
 
+const tell = (text) => { $("reject-said").textContent = text; };
+
+// Has the chosen lines tried again, source by source.
+async function replay(known) {
+  const { reason, source } = page.own;
+  const sources = new Set(known.filter((row) => (!reason || row.reason === reason) && (!source || row.source === source)).map((row) => row.source));
+  const told = { tried: 0, landed: 0, duplicate: 0, rejected: 0, cut: 0 };
+  $("reject-replay").disabled = true;
+  tell(t().replaying);
+  try {
+    for (const each of sources) {
+      const asked = new URLSearchParams({ source: each, ...(reason ? { reason } : {}) });
+      const answer = await (await send(`/api/v1/rejects/replay?${asked}`, { method: "POST" })).json();
+      for (const key of Object.keys(told)) told[key] += answer[key];
+    }
+    await drawAll();
+    tell(t().replayed(told));
+  } catch (error) {
+    tell(error.name === "AbortError" ? "" : explain(error));
+  }
+  if ($("reject-replay")) $("reject-replay").disabled = false;
+}
+
 async function download() {
-  const { where, parameters } = filtered(), said = (text) => { $("reject-said").textContent = text; };
-  said(t().exporting);
+  const { where, parameters } = filtered();
+  tell(t().exporting);
   try {
     const columns = ["landed_at", inert("source", "source"), inert("file", "file"), "line", "reason", inert("detail", "detail"), inert(TEXT, "text")];
     const answer = await askFor("text/csv", `select ${columns.join(", ")} from rejects ${where} ${ORDER}`, { parameters });
     save(`lawpulse-rejects-${today()}.csv`, await answer.blob());
-    said(t().exported);
+    tell(t().exported);
   } catch (error) {
-    said(error.name === "AbortError" ? "" : explain(error));
+    tell(error.name === "AbortError" ? "" : explain(error));
   }
 }
 

@@ -32,7 +32,7 @@ use crate::source::mapping::{Implied, Mapping};
 use crate::source::{Before, FileReader, InputFile, MonthPart, Parsed, Parser, Task};
 use crate::zone::Month;
 
-pub use headers::header_of;
+pub use headers::{Place, headers_of};
 pub use replay::{Replayed, Selection, replay};
 
 /// Files are landed together until their sizes reach this, so that small ones share a commit.
@@ -258,6 +258,8 @@ struct ReadFile {
     header: Option<Arc<Vec<String>>>,
     rejects: Vec<Reject>,
     reject_bytes: usize,
+    /// Whether many rejects are written before all are known.
+    spills: bool,
     /// Rejects that are on disk since there are many; they count only if the file had not landed before.
     written_rejects: Vec<Add>,
 }
@@ -280,6 +282,7 @@ enum Step {
         path: PathBuf,
         header_lines: u64,
         header: Option<Arc<Vec<String>>>,
+        spills: bool,
     },
     FileEnd {
         digest: blake3::Hash,
@@ -353,17 +356,16 @@ impl Run<'_> {
         let mut next_worker = 0;
         let mut done_bytes = 0;
         for input in inputs {
+            let spills = matches!(input, Input::File(_));
             let (path, bytes, mut reader) = match input {
                 Input::File(file) => {
                     let reader = FileReader::open(file, self.mapping)?;
                     (file.path().to_owned(), file.size()?, reader)
                 }
-                Input::Refused(path, tasks) => {
-                    (path.clone(), 0, FileReader::given(path, tasks))
-                }
+                Input::Refused(path, tasks) => (path.clone(), 0, FileReader::given(path, tasks)),
             };
             let (header_lines, header) = (reader.header_lines(), reader.header());
-            let start = Step::FileStart { path, header_lines, header };
+            let start = Step::FileStart { path, header_lines, header, spills };
             if steps.send(start).is_err() {
                 return Ok(());
             }
@@ -455,7 +457,7 @@ impl<'c> Collector<'c> {
     fn collect(&mut self, steps: &Receiver<Step>, workers: &[Receiver<Parsed>]) -> Result<()> {
         for step in steps {
             match step {
-                Step::FileStart { path, header_lines, header } => {
+                Step::FileStart { path, header_lines, header, spills } => {
                     self.next_line = header_lines;
                     self.files.push(ReadFile {
                         outcome: Outcome { path, ..Outcome::default() },
@@ -463,6 +465,7 @@ impl<'c> Collector<'c> {
                         header,
                         rejects: Vec::new(),
                         reject_bytes: 0,
+                        spills,
                         written_rejects: Vec::new(),
                     });
                 }
@@ -496,7 +499,7 @@ impl<'c> Collector<'c> {
                 .into_iter()
                 .map(|reject| Reject { line: first_line + reject.line, ..reject }),
         );
-        if file.reject_bytes > REJECTS_BYTES {
+        if file.spills && file.reject_bytes > REJECTS_BYTES {
             let name = file.outcome.path.display().to_string();
             let batch = reject_batch(&file.rejects, self.mapping, &name, self.now_micros)?;
             let write = write_rejects(self.table, std::slice::from_ref(&batch));

@@ -138,7 +138,7 @@ fn each_role_reaches_what_it_may_and_nothing_else() {
     const READERS: &[&str] = &["viewer", "analyst", "auditor", "admin"];
     const ROWS: &[&str] = &["analyst", "auditor", "admin"];
     const PUSHERS: &[&str] = &["ingest", "admin"];
-    let routes: [(&str, &str, &[&str]); 20] = [
+    let routes: [(&str, &str, &[&str]); 21] = [
         ("GET", "/readyz", ALL),
         ("GET", "/no/such/page", ALL),
         ("GET", "/", READERS),
@@ -158,6 +158,7 @@ fn each_role_reaches_what_it_may_and_nothing_else() {
         ("POST", "/api/v1/sql", READERS),
         ("GET", "/api/v1/rejects", ROWS),
         ("POST", "/api/v1/events", PUSHERS),
+        ("POST", "/api/v1/rejects/replay?source=native", &["admin"]),
         ("GET", "/healthz", ALL),
     ];
     let guarded = Guarded::new();

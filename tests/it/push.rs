@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::harness::{
-    Answer, Fresh, Server, check_problem, files_below, fresh, patrol, post, sql, sql_value,
+    self, Answer, Fresh, Server, check_problem, files_below, fresh, patrol, post, sql, sql_value,
     wait_for,
 };
 
@@ -223,4 +223,46 @@ fn a_disk_that_takes_nothing_is_told_and_nothing_is_acknowledged() {
     fs::create_dir(&inbox).unwrap();
     check_accepted(&server.push(&[], patrol("lost?").as_bytes()), 1, false);
     wait_for_events(&lake, 1);
+}
+
+#[test]
+fn refused_lines_are_tried_again_when_the_mapping_is_mended_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lake, sql) = (folder.path().join("lake"), folder.path().join("sql"));
+    fs::create_dir_all(sql.join("sources")).unwrap();
+    let mapping = |formats: &str| {
+        let text = format!(
+            "name = \"ledger\"\ntime_formats = [{formats}]\n[[event]]\nevent_id = \"no\"\n\
+            event_type = {{ value = \"patrol.recorded\" }}\noccurred_at = \"at\"\norg_id = \"org\"\n"
+        );
+        fs::write(sql.join("sources/ledger.toml"), text).unwrap();
+    };
+    mapping("\"%Y-%m-%d\"");
+    let server = Server::start(&lake, &["--sql", sql.to_str().unwrap()]);
+    let url = format!("{}/api/v1/events?source=ledger", server.url);
+    let csv = "no,at,org\n1,2024-03-05,town-1\n2,05.03.2024,town-1\n";
+    let answer = post(&url, &[("content-type", "text/csv")], csv.as_bytes()).unwrap();
+    assert_eq!(answer.json()["rejected_count"], 1);
+    wait_for_events(&lake, 1);
+
+    let url = format!("{}/api/v1/rejects/replay?source=ledger", server.url);
+    let again = || post(&url, &[], b"").unwrap().json();
+    assert_eq!(
+        again(),
+        json!({ "tried": 1, "landed": 0, "duplicate": 0, "rejected": 1, "cut": 0 })
+    );
+    let exported = harness::lawpulse(["rejects", "export", "--lake", lake.to_str().unwrap()]);
+    assert_eq!(exported, "no,at,org\n2,05.03.2024,town-1\n");
+
+    mapping("\"%Y-%m-%d\", \"%d.%m.%Y\"");
+    let landed = wait_for("the mended mapping is read", || {
+        let told = again();
+        (told["landed"] == 1).then_some(told)
+    });
+    assert_eq!(landed["rejected"], 0);
+    assert_eq!(again()["tried"], 0);
+    wait_for("the patrol is counted", || {
+        (server.sql("select count(*) as n from events").json()["rows"][0]["n"] == 2).then_some(())
+    });
+    check_problem(&post(&format!("{url}s"), &[], b"").unwrap(), 400, "ledgers");
 }

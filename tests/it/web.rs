@@ -299,6 +299,8 @@ fn check_deeds(server: &Server, deeds: &Value) {
     check_console(server, deeds);
     let untimely = server.sql("select count(*) as n from rejects where reason = 'bad_time'").json();
     assert_eq!(deeds["refused for their time"], untimely["rows"][0]["n"]);
+    let expected = format!("重试 {0} 行：落库 0，已有 0，仍被拒 {0}。", untimely["rows"][0]["n"]);
+    assert_eq!(deeds["tried again"], expected);
     let [title, chapters, broken] = [0, 1, 2].map(|part| &deeds["report"][part]);
     assert!(title.as_str().unwrap().contains("2024年度"), "{title}");
     assert!(chapters.as_u64() > Some(5), "{chapters}");

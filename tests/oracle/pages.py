@@ -211,6 +211,9 @@ def use(visit, downloads):
 
     visit.open("/rejects?reason=bad_time")
     deeds["refused for their time"] = browser.evaluate("[...document.querySelectorAll('#lines tbody tr')].length")
+    browser.evaluate(click("#reject-replay"))
+    browser.wait_for("/\\d/.test(document.getElementById('reject-said')?.innerText ?? '')")
+    deeds["tried again"] = browser.evaluate(text("#reject-said"))
     visit.open("/report?year=2024")
     deeds["report"] = [browser.evaluate(text("article.report h1")), browser.evaluate("document.querySelectorAll('#contents-list a').length"), browser.evaluate("[...document.querySelectorAll('article.report a[href^=\"#\"]')].filter((link) => !document.getElementById(link.hash.slice(1))).length")]
 

@@ -38,8 +38,12 @@ pub(super) async fn audited(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let is_noted = route.is_some_and(|route| !UNNOTED.contains(&route.as_str()));
-    let deed = if request.method() == Method::POST { Deed::Push } else { Deed::Read };
+    let is_noted = route.as_ref().is_some_and(|route| !UNNOTED.contains(&route.as_str()));
+    let deed = match (request.method(), route.as_ref().map(MatchedPath::as_str)) {
+        (&Method::POST, Some("/api/v1/events")) => Deed::Push,
+        (&Method::POST, _) => Deed::Operate,
+        _ => Deed::Read,
+    };
     let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
     let subject = format!("{} {address}", request.method());
     let begin = || {

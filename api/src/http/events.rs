@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, header};
 use axum::{Extension, Json};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use pipeline::land::Selection;
 use pipeline::source::mapping::Mapping;
 use pipeline::source::{self, Compression, Format, Judged, Limits};
 use serde::{Deserialize, Serialize};
@@ -121,10 +122,7 @@ pub(super) async fn push(
     body: Body,
 ) -> Result<Json<Judgement>, Problem> {
     let source = asked.source.as_deref().unwrap_or("native");
-    let well_named = source.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-    if !well_named || source.is_empty() {
-        return Err(Problem::bad_request("`source` is the name of a mapping in sql/sources"));
-    }
+    check_source(source)?;
     let mapping = Mapping::find(&server.definitions(), source)?;
     let push = Push {
         mapping,
@@ -160,6 +158,16 @@ pub(super) async fn push(
         rejected_count: judged.rejected,
         known: kept == Kept::Known,
     }))
+}
+
+/// A name, not a way to a file.
+fn check_source(source: &str) -> Result<(), Problem> {
+    let well_named = source.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    if well_named && !source.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::bad_request("`source` is the name of a mapping in sql/sources"))
+    }
 }
 
 /// Does what waits for the processor or the disk beside what answers.
@@ -429,4 +437,65 @@ pub(super) async fn rejects(
         try_cast(text as varchar) as text from rejects order by landed_at desc, file, line limit 1000";
     let rows = server.door().run(&visitor, server.view(), NEWEST).await?;
     Ok(Json(Rejects { rejects: json_rows(&rows)? }))
+}
+
+/// Which refused lines are tried again.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Replay {
+    /// The source whose lines they are; its mapping reads them.
+    #[param(example = "native", pattern = "^[A-Za-z0-9_]+$")]
+    source: String,
+    /// Only those with this reason.
+    #[param(example = "unknown_org")]
+    reason: Option<String>,
+    /// Only those of this file, in full as `rejects` names it.
+    file: Option<String>,
+}
+
+/// What became of refused lines that were tried again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Tried {
+    /// Lines that were tried.
+    tried: u64,
+    /// Events that are in the lake now and were not before.
+    landed: u64,
+    /// Events that the lake had already.
+    duplicate: u64,
+    /// Lines that are refused again and stay, with what is wrong with them now.
+    rejected: u64,
+    /// Lines that were not tried since only their beginning was kept: send them again.
+    cut: u64,
+}
+
+/// Tries refused lines again, after their mapping was mended or their units were registered.
+///
+/// A line that is accepted now is no longer among the refused; it lands once, however often this is asked.
+#[utoipa::path(
+    post,
+    path = "/api/v1/rejects/replay",
+    operation_id = "replay",
+    tag = "events",
+    params(Replay),
+    responses(
+        (status = 200, description = "What became of the lines.", body = Tried),
+        (status = 503, description = "The server stops; ask again later."),
+    )
+)]
+pub(super) async fn replay(
+    State(server): State<Arc<Server>>,
+    Query(Replay { source, reason, file }): Query<Replay>,
+) -> Result<Json<Tried>, Problem> {
+    check_source(&source)?;
+    Mapping::find(&server.definitions(), &source)?;
+    let replayed = server.orders().replay(source, Selection { reason, file }).await;
+    let replayed = replayed.map_err(|stopping| Problem::unavailable(stopping.to_string()))??;
+    Ok(Json(Tried {
+        tried: replayed.tried,
+        landed: replayed.landed,
+        duplicate: replayed.duplicate,
+        rejected: replayed.rejected,
+        cut: replayed.cut,
+    }))
 }

@@ -109,6 +109,7 @@ fn phrase(deed: Deed) -> &'static str {
         Deed::ReadRows => "read rows",
         Deed::SeeIdentities => "see who persons and parties are",
         Deed::ReadAudit => "read the audit log",
+        Deed::Operate => "have the server do something about what the lake holds",
     }
 }
 

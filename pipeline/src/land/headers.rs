@@ -15,7 +15,7 @@ use crate::lake::{Lake, Table, WriteLock};
 const NAME: &str = "reject_headers";
 
 /// Where a refused row stood: its file, and when it was kept (microseconds UTC).
-type Place = (String, i64);
+pub type Place = (String, i64);
 
 fn schema() -> SchemaRef {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
@@ -61,8 +61,8 @@ pub(super) async fn keep(
     Ok(())
 }
 
-/// The headers of a source's files.
-pub(super) async fn of_source(lake: &Lake, source: &str) -> Result<HashMap<Place, String>> {
+/// The headers, as a line of CSV, of a source's CSV files that had refused rows. Other files have none.
+pub async fn headers_of(lake: &Lake, source: &str) -> Result<HashMap<Place, String>> {
     let mut headers = HashMap::new();
     let Some(table) = Table::open(&folder(lake), NAME).await? else { return Ok(headers) };
     for file in table.files()? {
@@ -78,17 +78,6 @@ pub(super) async fn of_source(lake: &Lake, source: &str) -> Result<HashMap<Place
         }
     }
     Ok(headers)
-}
-
-/// The header of the CSV file in which a refused row of a source stood; `None` when it was no CSV file.
-pub async fn header_of(
-    lake: &Lake,
-    source: &str,
-    file: &str,
-    landed_at: DateTime<Utc>,
-) -> Result<Option<String>> {
-    let place = (file.to_owned(), landed_at.timestamp_micros());
-    Ok(of_source(lake, source).await?.remove(&place))
 }
 
 fn csv_line(header: &[String]) -> Result<String> {

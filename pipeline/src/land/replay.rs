@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StructArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
@@ -21,6 +19,9 @@ use crate::reference;
 use crate::source::Task;
 use crate::source::chunk::Chunk;
 use crate::source::mapping::Mapping;
+
+/// Lines are tried in one commit until they reach this.
+const TRIED_BYTES: usize = 32 << 20;
 
 /// Which of a source's refused lines are tried again; all where nothing is said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Replayed {
 
 /// Tries a source's refused lines again. What is accepted lands, and leaves the rejects in the same commit, so that a
 /// line lands once however often it is tried; what is refused stays, with the newest reason.
+///
+/// Takes some 32 MB of lines at a time. What earlier commits have landed stays when a later one fails.
 pub async fn replay(
     lake: &mut Lake,
     lock: &WriteLock,
@@ -58,11 +61,39 @@ pub async fn replay(
     now: DateTime<Utc>,
 ) -> Result<Replayed> {
     lake.events_mut().update().await?;
-    let (kept, rows) = select(lake, mapping, selection).await?;
-    let mut replayed = Replayed { cut: rows.cut, ..Replayed::default() };
-    replayed.tried = rows.places.len() as u64;
+    let headers = names_of(lake, mapping).await?;
+    let rejected = |file: &DataFile| file.partition.as_deref() == Some(event::REJECTED);
+    // What a commit writes anew has been tried.
+    let files: Vec<DataFile> = lake.events().files()?.into_iter().filter(rejected).collect();
+    let mut replayed = Replayed::default();
+    let (mut kept, mut rows) = (Vec::new(), Rows::default());
+    for file in files {
+        let batches = lake.events().read(&file, None).await?;
+        rows.select(kept.len(), &batches, &headers, mapping, selection)?;
+        kept.push(Kept { file, batches });
+        if rows.bytes > TRIED_BYTES {
+            let (kept, rows) = (std::mem::take(&mut kept), std::mem::take(&mut rows));
+            try_again(lake, lock, mapping, kept, rows, now, &mut replayed).await?;
+        }
+    }
+    try_again(lake, lock, mapping, kept, rows, now, &mut replayed).await?;
+    Ok(replayed)
+}
+
+/// Tries lines in one commit.
+async fn try_again(
+    lake: &mut Lake,
+    lock: &WriteLock,
+    mapping: &Mapping,
+    kept: Vec<Kept>,
+    rows: Rows,
+    now: DateTime<Utc>,
+    replayed: &mut Replayed,
+) -> Result<()> {
+    replayed.cut += rows.cut;
+    replayed.tried += rows.places.len() as u64;
     if rows.places.is_empty() {
-        return Ok(replayed);
+        return Ok(());
     }
     let inputs = vec![Input::Refused(PathBuf::from("rejects"), rows.tasks)];
     let mut group = read_group(lake, mapping, inputs, now, &|_| {}).await?;
@@ -75,7 +106,7 @@ pub async fn replay(
     }
     let replaced = settle(lake, &kept, &rows.places, &refused, &mut group.adds).await?;
     if replaced.is_empty() && group.adds.is_empty() {
-        return Ok(replayed);
+        return Ok(());
     }
     reference::add_implied(lake, lock, &group.implied).await?;
     let removes = lake.events().removals(&replaced)?;
@@ -86,7 +117,7 @@ pub async fn replay(
         "rejected": replayed.rejected,
     });
     lake.events_mut().commit(group.adds, removes, Vec::new(), note).await?;
-    Ok(replayed)
+    Ok(())
 }
 
 /// A data file of rejects, read.
@@ -105,43 +136,36 @@ struct Rows {
     places: Vec<Place>,
     /// The line of the whole replay on which each begins, from 1.
     lines: Vec<u64>,
+    next_line: u64,
+    bytes: usize,
     cut: u64,
 }
 
 impl Rows {
     /// Adds a line as it stood in its file; CSV rows one by one, so that a quote left open in one costs no other.
-    fn add(&mut self, place: Place, text: &[u8], header: Option<&Arc<Vec<String>>>, next_line: &mut u64) {
+    fn add(&mut self, place: Place, text: &[u8], header: Option<&Arc<Vec<String>>>) {
         let mut bytes = text.to_vec();
         bytes.push(b'\n');
         self.places.push(place);
-        self.lines.push(*next_line);
-        *next_line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        self.bytes += bytes.len();
+        self.lines.push(self.next_line + 1);
+        self.next_line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         let chunk = Chunk { bytes, overlong: None };
         self.tasks.push(match header {
             Some(header) => Task::Csv(chunk, Arc::clone(header)),
             None => Task::Json(chunk),
         });
     }
-}
 
-/// The files that hold rejects, and the lines in them that are to be tried.
-async fn select(
-    lake: &Lake,
-    mapping: &Mapping,
-    selection: &Selection,
-) -> Result<(Vec<Kept>, Rows)> {
-    let headers: HashMap<_, _> = headers::of_source(lake, mapping.name())
-        .await?
-        .into_iter()
-        .map(|(place, line)| (place, Arc::new(headers::names(&line))))
-        .collect();
-    let table = lake.events();
-    let (mut kept, mut rows, mut next_line) = (Vec::new(), Rows::default(), 1);
-    for file in table.files()? {
-        if file.partition.as_deref() != Some(event::REJECTED) {
-            continue;
-        }
-        let batches = table.read(&file, None).await?;
+    /// Adds the lines of a file that are to be tried.
+    fn select(
+        &mut self,
+        file: usize,
+        batches: &[RecordBatch],
+        headers: &Headers,
+        mapping: &Mapping,
+        selection: &Selection,
+    ) -> Result<()> {
         for (number, batch) in batches.iter().enumerate() {
             let rejects = Rejects::of(batch)?;
             for row in 0..batch.num_rows() {
@@ -149,17 +173,23 @@ async fn select(
                     continue;
                 }
                 if rejects.is_cut(row) {
-                    rows.cut += 1;
+                    self.cut += 1;
                     continue;
                 }
-                let place = (kept.len(), number, row);
                 let header = headers.get(&rejects.place(row));
-                rows.add(place, rejects.texts.value(row), header, &mut next_line);
+                self.add((file, number, row), rejects.texts.value(row), header);
             }
         }
-        kept.push(Kept { file, batches });
+        Ok(())
     }
-    Ok((kept, rows))
+}
+
+/// The headers of CSV files, by file and landing.
+type Headers = HashMap<(String, i64), Arc<Vec<String>>>;
+
+async fn names_of(lake: &Lake, mapping: &Mapping) -> Result<Headers> {
+    let lines = headers::headers_of(lake, mapping.name()).await?;
+    Ok(lines.into_iter().map(|(place, line)| (place, Arc::new(headers::names(&line)))).collect())
 }
 
 /// The columns of a batch of rejects.
@@ -192,9 +222,8 @@ impl<'b> Rejects<'b> {
     }
 
     fn is_selected(&self, row: usize, source: &str, selection: &Selection) -> bool {
-        let is = |asked: &Option<String>, found: &str| {
-            asked.as_ref().is_none_or(|asked| asked == found)
-        };
+        let is =
+            |asked: &Option<String>, found: &str| asked.as_ref().is_none_or(|asked| asked == found);
         self.sources.value(row) == source
             && is(&selection.reason, self.reasons.value(row))
             && is(&selection.file, self.files.value(row))
@@ -255,8 +284,8 @@ async fn settle(
                 }
             }
             let batch = with_refusals(batch, &refusals)?;
-            let batch = filter_record_batch(&batch, &BooleanArray::from(stays))
-                .map_err(Error::internal)?;
+            let batch =
+                filter_record_batch(&batch, &BooleanArray::from(stays)).map_err(Error::internal)?;
             if batch.num_rows() > 0 {
                 batches.push(batch);
             }

@@ -186,6 +186,11 @@ impl TestLake {
         outcome
     }
 
+    /// What the library's writing functions take.
+    pub(crate) fn as_writer(&mut self) -> (&mut Lake, &pipeline::lake::WriteLock) {
+        (&mut self.lake, &self.lock)
+    }
+
     /// Loads one reference table.
     pub(crate) fn reference(&self, table: &str, csv: &str) -> Loaded {
         let path = self.file(&format!("{table}.csv"), csv.as_bytes());

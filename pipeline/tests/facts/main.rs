@@ -18,6 +18,8 @@ mod judging;
 
 mod exactly_once;
 
+mod replay;
+
 mod refresh;
 
 mod choices;
