@@ -29,6 +29,7 @@ use crate::zone::LocalClock;
 pub(crate) fn register(context: &SessionContext, zone: Tz, calendar: &Arc<WorkingDays>) {
     context.register_udf(ScalarUDF::from(LocalDate::new(zone)));
     context.register_udf(ScalarUDF::from(JsonTexts::new()));
+    context.register_udf(ScalarUDF::from(JsonShape::new()));
     for question in Question::ALL {
         context.register_udf(ScalarUDF::from(OnCalendar::new(question, Arc::clone(calendar))));
     }
@@ -315,6 +316,145 @@ impl<'de> Visitor<'de> for FieldsOf<'_, '_, 'de> {
     }
 }
 
+/// `json_shape(object)`: the filled fields of a JSON object and what each looks like, in the order of their names, as in
+/// `attributes.fine_fen:number,attributes.kind:text`; NULL where nothing is filled.
+///
+/// A text that reads as a number, a day or a flag counts as one, since CSV knows texts only. What is null or empty is not
+/// filled. Numbers in a name become `#`, so that names which hold an id are one name.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct JsonShape {
+    signature: Signature,
+}
+
+/// More fields of one object than these are not told of.
+const SHAPE_FIELDS_MAX: usize = 200;
+
+impl JsonShape {
+    fn new() -> Self {
+        Self { signature: Signature::new(TypeSignature::Any(1), Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for JsonShape {
+    fn name(&self) -> &str {
+        "json_shape"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> datafusion::common::Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(
+        &self,
+        arguments: ScalarFunctionArgs,
+    ) -> datafusion::common::Result<ColumnarValue> {
+        let objects = arguments.args[0].to_array(arguments.number_rows)?;
+        let objects = cast(&objects, &DataType::Utf8)?;
+        let mut shapes = StringBuilder::new();
+        let mut fields = Vec::new();
+        for object in objects.as_string::<i32>() {
+            fields.clear();
+            if let Some(object) = object {
+                let mut reader = serde_json::Deserializer::from_str(object);
+                // What is no object has no field.
+                let _ = ShapeOf(&mut fields).deserialize(&mut reader);
+            }
+            fields.sort_unstable();
+            fields.dedup();
+            shapes.append_option((!fields.is_empty()).then(|| fields.join(",")));
+        }
+        Ok(ColumnarValue::Array(Arc::new(shapes.finish())))
+    }
+}
+
+/// Reads an object and says of each field what it looks like.
+struct ShapeOf<'f>(&'f mut Vec<String>);
+
+impl<'de> DeserializeSeed<'de> for ShapeOf<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ShapeOf<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            let raw = map.next_value::<&'de RawValue>()?;
+            if let Some(kind) = kind_of(raw.get())
+                && self.0.len() < SHAPE_FIELDS_MAX
+            {
+                self.0.push(format!("attributes.{}:{kind}", plain_name(&key)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name without what separates names and kinds, and with numbers of three digits and more as `#`.
+fn plain_name(key: &str) -> String {
+    let mut name = String::with_capacity(key.len());
+    let mut digits = 0;
+    for letter in key.chars().take(100) {
+        let letter = if matches!(letter, ',' | ':') { '_' } else { letter };
+        digits = if letter.is_ascii_digit() { digits + 1 } else { 0 };
+        match digits {
+            0..=2 => name.push(letter),
+            3 => {
+                name.truncate(name.len() - 2);
+                name.push('#');
+            }
+            _ => {}
+        }
+    }
+    name
+}
+
+/// What a JSON value looks like; `None` when it is null or empty.
+fn kind_of(raw: &str) -> Option<&'static str> {
+    match raw.as_bytes().first()? {
+        b'"' => kind_of_text(raw[1..raw.len() - 1].trim()),
+        b'[' => Some("list"),
+        b'{' => Some("object"),
+        b't' | b'f' => Some("boolean"),
+        b'n' => None,
+        _ => Some("number"),
+    }
+}
+
+fn kind_of_text(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    let is_day = bytes.len() >= 8
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+        && matches!(bytes[4], b'-' | b'/')
+        && bytes[5].is_ascii_digit();
+    let is_number = || {
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let is_digits =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let (whole, rest) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+        is_digits(whole) && is_digits(rest)
+    };
+    match text {
+        "" => None,
+        "true" | "false" => Some("boolean"),
+        _ if is_day => Some("date"),
+        _ if is_number() => Some("number"),
+        _ => Some("text"),
+    }
+}
+
 fn text_of(raw: &str) -> Option<Cow<'_, str>> {
     match raw.as_bytes().first() {
         Some(b'"') if !raw.contains('\\') => Some(Cow::Borrowed(&raw[1..raw.len() - 1])),
@@ -336,6 +476,25 @@ mod tests {
         let _ = FieldsOf { keys: &keys, found: &mut found }.deserialize(&mut reader);
         let found: Vec<Option<&str>> = found.iter().map(Option::as_deref).collect();
         assert_eq!(found, expected, "{object}");
+    }
+
+    #[test]
+    fn a_shape_says_what_is_filled_and_what_it_looks_like() {
+        let shape = |object: &str| {
+            let mut fields = Vec::new();
+            let mut reader = serde_json::Deserializer::from_str(object);
+            let _ = ShapeOf(&mut fields).deserialize(&mut reader);
+            fields.sort_unstable();
+            fields.join(",").replace("attributes.", "")
+        };
+        let object = r#"{"b":"1.50","a":-2,"day":"2024/3/5","at":"2024-03-05T09:00:00","no":null,"none":" ","yes":"true",
+            "list":[],"part":{},"text":"1.5万元","case-20240001:x":1,"a,b":"5-1"}"#;
+        assert_eq!(
+            shape(object),
+            "a:number,a_b:text,at:date,b:number,case-#_x:number,day:date,list:list,part:object,text:text,yes:boolean"
+        );
+        assert_eq!(shape("[1]"), "");
+        assert_eq!(shape(""), "");
     }
 
     #[test]

@@ -48,3 +48,12 @@ select
 from acts
 group by event_id
 having count(*) > 1
+union all
+select
+    null as org_id,
+    concat(event_date, ' ', source, ' ', event_type, ' ', field, ' ', kind) as object_id,
+    'field_days' as table_name,
+    count(*) as copies
+from field_days
+group by event_date, source, event_type, field, kind
+having count(*) > 1

@@ -886,7 +886,7 @@ fn repeat_data_file(table: &Path) {
 #[test]
 fn a_row_that_is_there_twice_is_found_out() {
     let lake = lake_with(&[], "");
-    for table in ["org_days", "officer_days", "inspections", "cases", "acts"] {
+    for table in ["org_days", "officer_days", "field_days", "inspections", "cases", "acts"] {
         repeat_data_file(&lake.root().join("rollups").join(table));
     }
     for table in ["scenes", "leaves"] {
@@ -903,7 +903,7 @@ fn a_row_that_is_there_twice_is_found_out() {
         .iter()
         .filter_map(|row| row.strip_suffix(" 2")?.rsplit(' ').next().map(str::to_owned))
         .collect();
-    let expected = ["acts", "cases", "inspections", "officer_days", "org_days"];
+    let expected = ["acts", "cases", "field_days", "inspections", "officer_days", "org_days"];
     assert_eq!(tables.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
@@ -916,6 +916,8 @@ fn every_shipped_check_is_shown_to_fail() {
         .map(|fault| fault.check)
         .chain(OVERLOOKED.iter().map(|(_, _, check, _)| *check))
         .chain(["rollup_keys_unique", "reference_keys_unique"])
+        // In the module about drift.
+        .chain(["fields_still_filled", "fields_same_kind"])
         .collect();
     let checks = shipped_checks();
     assert_eq!(checks.iter().map(check::Check::id).collect::<BTreeSet<_>>(), shown);

@@ -32,4 +32,6 @@ mod goals;
 
 mod checks;
 
+mod drift;
+
 mod report;
