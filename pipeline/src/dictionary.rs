@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::source::mapping::WARNINGS;
 
 const FILE: &str = "reference/dictionary.csv";
 const EVENT_TYPES: &str = "reference/event_types.csv";
@@ -170,7 +171,7 @@ fn known_attributes(definitions: &Definitions) -> Result<BTreeSet<String>> {
         .iter()
         .position(|name| name == "attributes")
         .ok_or_else(|| wrong("there is no column `attributes`".to_owned()))?;
-    let mut names = BTreeSet::new();
+    let mut names = BTreeSet::from([WARNINGS.to_owned()]);
     for record in reader.records() {
         let record = record.map_err(|error| wrong(error.to_string()))?;
         let listed = record.get(column).unwrap_or_default().split(';');

@@ -104,6 +104,24 @@ pub enum Reason {
     UnknownOrg,
     /// A deletion without a revision above 0: it could not supersede what it deletes.
     DeleteWithoutRevision,
+    /// A cell is empty that the mapping demands.
+    MissingValue,
+    /// A code that is not in the mapping's list.
+    UnknownCode,
+    /// A text that is longer than the mapping allows.
+    ValueTooLong,
+    /// A 统一社会信用代码 whose form or check character is wrong.
+    BadUscc,
+    /// An identity number whose form or check digit is wrong.
+    BadIdCard,
+    /// An item code that has another form.
+    BadItemCode,
+    /// An amount of money that cannot be read to the 分, or is negative.
+    BadAmount,
+    /// A time before one that has to come first.
+    TimesOutOfOrder,
+    /// A batch number that is no day with a sequence.
+    BadBatch,
 }
 
 impl Reason {
@@ -123,6 +141,15 @@ impl Reason {
             Self::MissingOrg => "missing_org",
             Self::UnknownOrg => "unknown_org",
             Self::DeleteWithoutRevision => "delete_without_revision",
+            Self::MissingValue => "missing_value",
+            Self::UnknownCode => "unknown_code",
+            Self::ValueTooLong => "value_too_long",
+            Self::BadUscc => "bad_uscc",
+            Self::BadIdCard => "bad_id_card",
+            Self::BadItemCode => "bad_item_code",
+            Self::BadAmount => "bad_amount",
+            Self::TimesOutOfOrder => "times_out_of_order",
+            Self::BadBatch => "bad_batch",
         }
     }
 }
@@ -167,8 +194,8 @@ pub struct Rules {
 
 /// Decides whether a mapped event may land.
 ///
-/// Refused are times before 1990 or after the moment of landing, events without type or unit, and
-/// deletions that could not supersede anything.
+/// Refused are times before 1990 or after the moment of landing, events without type or, but for deletions,
+/// without unit, and deletions that could not supersede anything.
 pub fn judge(event: &Event<'_>, rules: &Rules) -> Result<(), Refusal> {
     if event.event_type.is_empty() {
         return Err(Refusal::new(Reason::MissingType, "event_type is empty"));
@@ -179,7 +206,9 @@ pub fn judge(event: &Event<'_>, rules: &Rules) -> Result<(), Refusal> {
     if event.occurred_micros > rules.now_micros + rules.skew_micros {
         return Err(Refusal::new(Reason::FutureTime, "occurred_at lies after the time of landing"));
     }
-    if event.org_id.as_deref().is_none_or(str::is_empty) {
+    // What a deletion withdraws says whose it was.
+    let needs_org = event.operation == Operation::Upsert;
+    if needs_org && event.org_id.as_deref().is_none_or(str::is_empty) {
         return Err(Refusal::new(Reason::MissingOrg, "org_id is missing"));
     }
     if event.operation == Operation::Delete && event.revision <= 0 {

@@ -8,6 +8,7 @@
 mod headers;
 mod replay;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -27,6 +28,7 @@ use tokio::runtime::Handle;
 use crate::error::{Error, Result};
 use crate::event::{self, Reject, Rules, SKEW_MICROS};
 use crate::lake::{self, Lake, Table, WriteLock};
+use crate::pseudonym;
 use crate::reference;
 use crate::source::mapping::{Implied, Mapping};
 use crate::source::{Before, FileReader, InputFile, MonthPart, Parsed, Parser, Task};
@@ -146,10 +148,20 @@ async fn read_group(
     } else {
         None
     };
+    let mapping = &*keyed(lake, mapping)?;
     let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
     let run = Run { mapping, zone: lake.zone(), rules, known_orgs, table: lake.events(), progress };
     let handle = Handle::current();
     tokio::task::block_in_place(|| run.read(inputs, &handle))
+}
+
+/// The mapping with the lake's key, if it makes pseudonyms.
+fn keyed<'m>(lake: &Lake, mapping: &'m Mapping) -> Result<Cow<'m, Mapping>> {
+    if !mapping.makes_pseudonyms() {
+        return Ok(Cow::Borrowed(mapping));
+    }
+    let key = pseudonym::key_of(lake.root())?;
+    Ok(Cow::Owned(mapping.clone().keyed_by(key)))
 }
 
 /// Finds out which files had landed before and keeps the rejects of the others. Returns the progress that the commit

@@ -40,24 +40,7 @@ impl Identities {
     ///
     /// Fails when the key can neither be read nor written, or is damaged.
     pub fn pseudonyms_of(lake: &Path) -> Result<Self> {
-        let path = lake.join(KEY_FILE);
-        let mut options = std::fs::OpenOptions::new();
-        match options.write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(mut file) => {
-                let key: [u8; KEY_BYTES] = rand::random();
-                file.write_all(&key).map_err(Error::io("write", &path))?;
-                file.sync_all().map_err(Error::io("write", &path))?;
-                return Ok(Self::Pseudonyms(key));
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::io("create", &path)(error)),
-        }
-        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-        let key = bytes.try_into().map_err(|_| {
-            let remedy = "restore it from a backup; without it pseudonyms change";
-            Error::definition(path.display().to_string(), "the key is not of 32 bytes", remedy)
-        })?;
-        Ok(Self::Pseudonyms(key))
+        key_of(lake).map(Self::Pseudonyms)
     }
 
     /// What stands for an id of a column.
@@ -105,6 +88,29 @@ impl Identities {
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(Error::internal)
     }
+}
+
+/// The key of a lake, with which its pseudonyms are made; it is made when there is none yet.
+///
+/// Fails when the key can neither be read nor written, or is damaged.
+pub(crate) fn key_of(lake: &Path) -> Result<[u8; KEY_BYTES]> {
+    let path = lake.join(KEY_FILE);
+    let mut options = std::fs::OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let key: [u8; KEY_BYTES] = rand::random();
+            file.write_all(&key).map_err(Error::io("write", &path))?;
+            file.sync_all().map_err(Error::io("write", &path))?;
+            return Ok(key);
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(Error::io("create", &path)(error)),
+    }
+    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    bytes.try_into().map_err(|_| {
+        let remedy = "restore it from a backup; without it pseudonyms change";
+        Error::definition(path.display().to_string(), "the key is not of 32 bytes", remedy)
+    })
 }
 
 #[cfg(test)]

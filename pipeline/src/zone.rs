@@ -100,7 +100,7 @@ pub fn local_date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
 }
 
-fn local_to_utc(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
+pub(crate) fn local_to_utc(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     match zone.from_local_datetime(&local) {
         chrono::LocalResult::Single(time) | chrono::LocalResult::Ambiguous(time, _) => {
             time.with_timezone(&Utc)

@@ -1,23 +1,52 @@
 //! A mapping turns the rows of one kind of log into canonical events.
 //!
-//! A mapping is a TOML file under `sql/sources/`. It says which column is what, how times are
-//! written, how the log's own steps become event types, what becomes an attribute, and where units
-//! and officers can be derived from. [`Mapping::parse`] checks it whole before a line is read.
+//! A mapping is a TOML file under `sql/sources/`. It says which column is what, how times and amounts are
+//! written, how the log's own steps become event types, what becomes an attribute, what is demanded of a
+//! row, and where units and officers can be derived from. [`Mapping::parse`] checks it whole before a line
+//! is read.
+
+mod amount;
+mod codes;
+mod compile;
+mod read;
+mod rule;
+mod spec;
+mod times;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use encoding_rs::Encoding;
-use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de;
 
+use self::amount::half_width;
+use self::codes::Exchange;
+use self::compile::{Aliases, Compiler, Fault};
+use self::read::{Condition, Reading, Text, all_hold, short, shown, wrong_type};
+use self::rule::Rule;
+use self::spec::{Orgs, Rest, Spec};
+use self::times::Times;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::event::{Event, Operation, Reason, Refusal};
 use crate::zone;
+
+/// The attribute in which a row's warnings land, each as `code:column`.
+pub(crate) const WARNINGS: &str = "warnings";
+
+/// What pseudonyms are made with; zeros where no lake has given its key.
+#[derive(Clone, Default)]
+struct Key([u8; 32]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("…")
+    }
+}
 
 /// One value of a source row.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,21 +97,28 @@ pub struct Mapping {
     name: String,
     zone: Option<Tz>,
     time_formats: Vec<String>,
+    times: Times,
+    empty: Option<HashSet<String>>,
     keep_rest: bool,
     known_orgs: bool,
     max_line_bytes: usize,
     encoding: Option<&'static Encoding>,
     columns: Vec<String>,
+    aliases: Aliases,
     required: Vec<String>,
+    batch: Option<(Text, Text)>,
+    rules: Vec<Rule>,
     events: Vec<Template>,
     implied_org: Option<Text>,
     implied_officer: Option<(Text, Text)>,
+    makes_pseudonyms: bool,
+    key: Key,
 }
 
 /// How one kind of event is made from a row.
 #[derive(Debug, Clone)]
 struct Template {
-    when: Option<usize>,
+    when: Vec<Condition>,
     once: bool,
     event_id: Option<Text>,
     revision: Option<Text>,
@@ -91,26 +127,12 @@ struct Template {
     occurred_at: Text,
     received_at: Option<Text>,
     org_id: Text,
-    officer_ids: Option<(Text, Option<String>)>,
+    officer_ids: Option<Text>,
     object_id: Option<Text>,
     party_id: Option<Text>,
     item_code: Option<Text>,
     channel: Option<Text>,
     attributes: Attributes,
-}
-
-#[derive(Debug, Clone)]
-enum Text {
-    Constant(String),
-    Column(usize),
-    Values { column: usize, values: HashMap<String, String>, default: Option<String> },
-    Template(Vec<Part>),
-}
-
-#[derive(Debug, Clone)]
-enum Part {
-    Literal(String),
-    Column(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -121,278 +143,24 @@ enum Attributes {
     Named(Vec<(String, Text)>),
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Spec {
-    name: String,
-    #[serde(default)]
-    #[expect(dead_code, reason = "for the people who read the file")]
-    title: Option<String>,
-    zone: Option<String>,
-    #[serde(default)]
-    time_formats: Vec<String>,
-    #[serde(default)]
-    rest: Rest,
-    #[serde(default)]
-    orgs: Orgs,
-    #[serde(default = "default_max_line_bytes")]
-    max_line_bytes: usize,
-    encoding: Option<String>,
-    required: Option<Vec<String>>,
-    event: Vec<EventSpec>,
-    #[serde(default)]
-    reference: ReferenceSpec,
+/// What a row's batch says of it.
+#[derive(Debug, Clone, Copy)]
+struct Batch {
+    exchange: Exchange,
+    /// The day of the batch.
+    date: NaiveDate,
+    revision: i64,
 }
 
-fn default_max_line_bytes() -> usize {
-    1 << 20
-}
-
-#[derive(Debug, Default, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum Rest {
-    #[default]
-    Attributes,
-    Ignore,
-}
-
-#[derive(Debug, Default, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum Orgs {
-    #[default]
-    Any,
-    Known,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReferenceSpec {
-    orgs: Option<OrgSpec>,
-    officers: Option<OfficerSpec>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OrgSpec {
-    org_id: TextSpec,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OfficerSpec {
-    officer_id: TextSpec,
-    org_id: TextSpec,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EventSpec {
-    when: Option<String>,
-    #[serde(default)]
-    once: bool,
-    event_id: Option<TextSpec>,
-    revision: Option<TextSpec>,
-    operation: Option<TextSpec>,
-    event_type: TextSpec,
-    occurred_at: TextSpec,
-    received_at: Option<TextSpec>,
-    org_id: TextSpec,
-    officer_ids: Option<TextSpec>,
-    object_id: Option<TextSpec>,
-    party_id: Option<TextSpec>,
-    item_code: Option<TextSpec>,
-    channel: Option<TextSpec>,
-    attributes: Option<AttributesSpec>,
-}
-
-/// `"column"`, or a table with one of `column`, `value` and `template`.
-#[derive(Debug)]
-enum TextSpec {
-    Column(String),
-    Table(TextTable),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TextTable {
-    column: Option<String>,
-    value: Option<String>,
-    template: Option<String>,
-    #[serde(default)]
-    values: HashMap<String, String>,
-    default: Option<String>,
-    separator: Option<String>,
-}
-
-#[derive(Debug)]
-enum AttributesSpec {
-    Object(String),
-    Named(BTreeMap<String, TextSpec>),
-}
-
-impl<'de> Deserialize<'de> for TextSpec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = TextSpec;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter
-                    .write_str("a column name, or a table with `column`, `value` or `template`")
-            }
-
-            fn visit_str<E: de::Error>(self, column: &str) -> Result<TextSpec, E> {
-                Ok(TextSpec::Column(column.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextSpec, A::Error> {
-                TextTable::deserialize(de::value::MapAccessDeserializer::new(map))
-                    .map(TextSpec::Table)
-            }
-        }
-        deserializer.deserialize_any(TextVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for AttributesSpec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AttributesVisitor;
-        impl<'de> Visitor<'de> for AttributesVisitor {
-            type Value = AttributesSpec;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(
-                    "the name of a column with a JSON object, or a table of attribute = column",
-                )
-            }
-
-            fn visit_str<E: de::Error>(self, column: &str) -> Result<AttributesSpec, E> {
-                Ok(AttributesSpec::Object(column.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AttributesSpec, A::Error> {
-                BTreeMap::deserialize(de::value::MapAccessDeserializer::new(map))
-                    .map(AttributesSpec::Named)
-            }
-        }
-        deserializer.deserialize_any(AttributesVisitor)
-    }
-}
-
-/// Numbers the columns that a mapping names.
-#[derive(Debug, Default)]
-struct Compiler {
-    columns: Vec<String>,
-}
-
-impl Compiler {
-    fn column(&mut self, name: &str) -> usize {
-        if let Some(position) = self.columns.iter().position(|column| column == name) {
-            return position;
-        }
-        self.columns.push(name.to_owned());
-        self.columns.len() - 1
-    }
-
-    fn text(&mut self, key: &str, spec: TextSpec) -> Result<Text, (String, String)> {
-        let table = match spec {
-            TextSpec::Column(column) => return Ok(Text::Column(self.column(&column))),
-            TextSpec::Table(table) => table,
-        };
-        match table {
-            TextTable { value: Some(value), column: None, template: None, .. } => {
-                Ok(Text::Constant(value))
-            }
-            TextTable { template: Some(template), column: None, value: None, .. } => {
-                self.template(key, &template).map(Text::Template)
-            }
-            TextTable {
-                column: Some(column),
-                value: None,
-                template: None,
-                values,
-                default,
-                ..
-            } => {
-                let column = self.column(&column);
-                if values.is_empty() && default.is_none() {
-                    return Ok(Text::Column(column));
-                }
-                Ok(Text::Values { column, values, default })
-            }
-            _ => Err((
-                format!("key `{key}` has none or several of `column`, `value` and `template`"),
-                "keep exactly one of them".to_owned(),
-            )),
-        }
-    }
-
-    fn optional(
-        &mut self,
-        key: &str,
-        spec: Option<TextSpec>,
-    ) -> Result<Option<Text>, (String, String)> {
-        spec.map(|spec| self.text(key, spec)).transpose()
-    }
-
-    fn template(&mut self, key: &str, template: &str) -> Result<Vec<Part>, (String, String)> {
-        let mut parts = Vec::new();
-        let mut rest = template;
-        while let Some((literal, after)) = rest.split_once('{') {
-            let Some((column, after)) = after.split_once('}') else {
-                return Err((
-                    format!("key `{key}` has a template with an unclosed `{{`"),
-                    "write columns as {column}".to_owned(),
-                ));
-            };
-            parts.push(Part::Literal(literal.to_owned()));
-            parts.push(Part::Column(self.column(column)));
-            rest = after;
-        }
-        parts.push(Part::Literal(rest.to_owned()));
-        Ok(parts)
-    }
-
-    fn event(&mut self, spec: EventSpec) -> Result<Template, (String, String)> {
-        let separator = match &spec.officer_ids {
-            Some(TextSpec::Table(table)) => table.separator.clone(),
-            _ => None,
-        };
-        let officer_ids = self.optional("officer_ids", spec.officer_ids)?;
-        let attributes = match spec.attributes {
-            None => Attributes::None,
-            Some(AttributesSpec::Object(column)) => Attributes::Object(self.column(&column)),
-            Some(AttributesSpec::Named(named)) => Attributes::Named(
-                named
-                    .into_iter()
-                    .map(|(name, spec)| Ok((name.clone(), self.text(&name, spec)?)))
-                    .collect::<Result<_, (String, String)>>()?,
-            ),
-        };
-        if spec.once && spec.event_id.is_none() {
-            return Err((
-                "an event with `once = true` has no key `event_id`".to_owned(),
-                "give it an id that is the same in every row of its object".to_owned(),
-            ));
-        }
-        Ok(Template {
-            when: spec.when.map(|column| self.column(&column)),
-            once: spec.once,
-            event_id: self.optional("event_id", spec.event_id)?,
-            revision: self.optional("revision", spec.revision)?,
-            operation: self.optional("operation", spec.operation)?,
-            event_type: self.text("event_type", spec.event_type)?,
-            occurred_at: self.text("occurred_at", spec.occurred_at)?,
-            received_at: self.optional("received_at", spec.received_at)?,
-            org_id: self.text("org_id", spec.org_id)?,
-            officer_ids: officer_ids.map(|text| (text, separator)),
-            object_id: self.optional("object_id", spec.object_id)?,
-            party_id: self.optional("party_id", spec.party_id)?,
-            item_code: self.optional("item_code", spec.item_code)?,
-            channel: self.optional("channel", spec.channel)?,
-            attributes,
+/// A column's name without what people write differently: case, width, blanks around it, the mark of a demanded cell, and
+/// a byte order mark.
+fn fold(name: &str) -> String {
+    let plain: String = name.chars().map(half_width).collect();
+    plain
+        .trim_matches(|character: char| {
+            character.is_whitespace() || matches!(character, '\u{feff}' | '*')
         })
-    }
+        .to_lowercase()
 }
 
 impl Mapping {
@@ -410,33 +178,30 @@ impl Mapping {
         Self::compile(spec).map_err(|(problem, remedy)| Error::definition(file, problem, remedy))
     }
 
-    fn compile(spec: Spec) -> Result<Self, (String, String)> {
+    fn compile(spec: Spec) -> Result<Self, Fault> {
         if spec.event.is_empty() {
             return Err((
                 "the mapping has no [[event]]".to_owned(),
                 "say how a row becomes an event".to_owned(),
             ));
         }
-        let zone = match spec.zone.as_deref().map(zone::parse_zone) {
-            Some(Err(error)) => {
-                return Err((format!("key `zone`: {error}"), "mend the zone".to_owned()));
-            }
-            Some(Ok(zone)) => Some(zone),
+        let zone = zone_of(spec.zone.as_deref())?;
+        let encoding = encoding_of(spec.encoding.as_deref())?;
+        let mut compiler = Compiler::new(&spec.columns, spec.lists);
+        let batch = match spec.batch {
             None => None,
+            Some(batch) => Some((
+                compiler.text("batch.number", batch.number)?,
+                compiler.text("batch.operation", batch.operation)?,
+            )),
         };
-        let encoding = match spec.encoding {
-            None => None,
-            Some(label) => Some(Encoding::for_label(label.as_bytes()).ok_or_else(|| {
-                (
-                    format!("key `encoding`: `{label}` is not known"),
-                    "use utf-8, gb18030 (GBK is a part of it) or another of the Encoding Standard"
-                        .to_owned(),
-                )
-            })?),
-        };
-        let mut compiler = Compiler::default();
-        let events =
-            spec.event.into_iter().map(|event| compiler.event(event)).collect::<Result<_, _>>()?;
+        let events = spec
+            .event
+            .into_iter()
+            .map(|event| compiler.event(event, batch.is_some()))
+            .collect::<Result<_, _>>()?;
+        let rules =
+            spec.rule.into_iter().map(|rule| compiler.rule(rule)).collect::<Result<_, _>>()?;
         let implied_org = compiler
             .optional("reference.orgs.org_id", spec.reference.orgs.map(|orgs| orgs.org_id))?;
         let implied_officer = match spec.reference.officers {
@@ -446,34 +211,41 @@ impl Mapping {
                 compiler.text("reference.officers.org_id", officers.org_id)?,
             )),
         };
-        let required = match spec.required {
-            None => compiler.columns.clone(),
-            Some(required) => {
-                if let Some(unknown) =
-                    required.iter().find(|column| !compiler.columns.contains(column))
-                {
-                    return Err((
-                        format!("key `required` names column `{unknown}`, which no other key uses"),
-                        "remove it or use it".to_owned(),
-                    ));
-                }
-                required
-            }
-        };
+        let required = required_columns(spec.required, &compiler.columns)?;
+        let aliases = compiler.aliases(&spec.columns)?;
         Ok(Self {
             name: spec.name,
             zone,
             time_formats: spec.time_formats,
+            times: spec.times,
+            empty: spec.empty.map(|empty| empty.into_iter().collect()),
             keep_rest: spec.rest == Rest::Attributes,
             known_orgs: spec.orgs == Orgs::Known,
             max_line_bytes: spec.max_line_bytes,
             encoding,
             columns: compiler.columns,
+            aliases,
             required,
+            batch,
+            rules,
             events,
             implied_org,
             implied_officer,
+            makes_pseudonyms: compiler.makes_pseudonyms,
+            key: Key::default(),
         })
+    }
+
+    /// Whether names or numbers become pseudonyms.
+    pub fn makes_pseudonyms(&self) -> bool {
+        self.makes_pseudonyms
+    }
+
+    /// The mapping with the key that its pseudonyms are made with: without it, whoever knows an identity number can tell
+    /// its pseudonym.
+    #[must_use]
+    pub fn keyed_by(self, key: [u8; 32]) -> Self {
+        Self { key: Key(key), ..self }
     }
 
     /// The source's name, stored with each event.
@@ -484,6 +256,38 @@ impl Mapping {
     /// The columns that the mapping reads, in the order of [`Row::values`].
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// The place of a column in [`Mapping::columns`], by its name or another that `[columns]` gives it; `guess` is tried
+    /// first.
+    pub fn place_of(&self, name: &str, guess: usize) -> Option<usize> {
+        // Sources write their fields in one order, mostly that of the mapping.
+        if self.columns.get(guess).is_some_and(|column| column == name) {
+            return Some(guess);
+        }
+        if self.aliases.lookup.is_empty() {
+            return self.columns.iter().position(|column| column == name);
+        }
+        self.aliases.lookup.get(&fold(name)).copied()
+    }
+
+    /// Makes a row of a file that of the mapping: cells that only stand for nothing become empty, and a column that is empty
+    /// takes the first filled of its other names.
+    pub fn tidy(&self, row: &mut Row<'_>) {
+        if let Some(empty) = &self.empty {
+            for value in &mut row.values {
+                tidy_cell(value, empty);
+            }
+        }
+        for (column, places) in &self.aliases.others {
+            if row.values[*column] != Value::Missing {
+                continue;
+            }
+            let filled = places.iter().find(|place| row.values[**place] != Value::Missing);
+            if let Some(place) = filled {
+                row.values.swap(*column, *place);
+            }
+        }
     }
 
     /// Whether columns that the mapping does not name are kept as attributes.
@@ -508,12 +312,20 @@ impl Mapping {
 
     /// Checks a table header; an error names the columns that are not there.
     pub fn check_header(&self, file: &str, header: &[String]) -> Result<()> {
-        let present: HashSet<&str> = header.iter().map(String::as_str).collect();
+        let mut present: HashSet<usize> =
+            header.iter().filter_map(|name| self.place_of(name, usize::MAX)).collect();
+        for (column, places) in &self.aliases.others {
+            if places.iter().any(|place| present.contains(place)) {
+                present.insert(*column);
+            }
+        }
         let missing: Vec<_> = self
             .required
             .iter()
-            .filter(|column| !present.contains(column.as_str()))
-            .map(|column| format!("`{column}`"))
+            .filter(|name| {
+                !self.place_of(name, usize::MAX).is_some_and(|place| present.contains(&place))
+            })
+            .map(|name| self.names_of(name))
             .collect();
         if missing.is_empty() {
             return Ok(());
@@ -523,6 +335,18 @@ impl Mapping {
             format!("the mapping `{}` needs column {}", self.name, missing.join(", ")),
             format!("the file has {}; correct the mapping or the file", header.join(", ")),
         ))
+    }
+
+    /// A column and its other names, for a message.
+    fn names_of(&self, name: &str) -> String {
+        let place = self.columns.iter().position(|column| column == name);
+        let others = self.aliases.others.iter().find(|(column, _)| Some(*column) == place);
+        let others = others.map(|(_, places)| places.as_slice()).unwrap_or_default();
+        let mut names = format!("`{name}`");
+        for other in others {
+            names.push_str(&format!(" or `{}`", self.columns[*other]));
+        }
+        names
     }
 
     /// Maps one row to its events; `once` events say so, since every row of an object repeats them.
@@ -536,59 +360,117 @@ impl Mapping {
         now_micros: i64,
         events: &mut Vec<(Event<'r>, bool)>,
     ) -> Result<(), Refusal> {
-        let zone = self.zone.unwrap_or(zone);
-        for (position, template) in self.events.iter().enumerate() {
-            if template.when.is_some_and(|column| row.values[column] == Value::Missing) {
-                continue;
+        let reading = self.reading(zone);
+        let batch = self.batch(&reading, row)?;
+        if let Some(batch) = batch.filter(|batch| batch.exchange == Exchange::Delete) {
+            for template in &self.events {
+                let withdrawn = withdrawn(&reading, template, row, batch, now_micros)?;
+                events.push((withdrawn, template.once));
             }
-            let event = self.map_event(position, template, row, zone, now_micros)?;
-            events.push((event, template.once));
+            return Ok(());
+        }
+        let mut warnings = rule::check(&self.rules, &self.columns, &reading, row)?;
+        for (position, template) in self.events.iter().enumerate() {
+            if all_hold(&template.when, row)? {
+                // A row's warnings are told once, with its first event.
+                let warnings = std::mem::take(&mut warnings);
+                let mut event = self.event(template, &reading, row, now_micros, &warnings)?;
+                if let Some(batch) = batch {
+                    event.revision = batch.revision;
+                }
+                event.event_id = match reading_id(&reading, template, row)? {
+                    Some(event_id) => event_id,
+                    None if batch.is_some() => return Err(missing_id()),
+                    None => Cow::Owned(self.derived_id(position, &event)),
+                };
+                events.push((event, template.once));
+            } else if let Some(batch) = batch.filter(|batch| batch.exchange == Exchange::Update) {
+                // What an earlier batch said here holds no longer.
+                events.push((withdrawn(&reading, template, row, batch, now_micros)?, true));
+            }
         }
         Ok(())
     }
 
-    fn map_event<'r>(
+    fn reading(&self, zone: Tz) -> Reading<'_> {
+        Reading {
+            zone: self.zone.unwrap_or(zone),
+            formats: &self.time_formats,
+            times: self.times,
+            key: &self.key.0,
+        }
+    }
+
+    fn batch(&self, reading: &Reading<'_>, row: &Row<'_>) -> Result<Option<Batch>, Refusal> {
+        let Some((number, operation)) = &self.batch else { return Ok(None) };
+        let written = |key: &str, source| -> Result<String, Refusal> {
+            let text = reading
+                .text(key, source, row)?
+                .ok_or_else(|| Refusal::new(Reason::MissingValue, format!("{key} is missing")))?;
+            Ok(text.trim().to_owned())
+        };
+        let operation = written("batch.operation", operation)?;
+        let exchange = Exchange::parse(&operation)
+            .ok_or_else(|| wrong_type("batch.operation", "i, u or d", &operation))?;
+        let number = written("batch.number", number)?;
+        let (date, revision) = codes::batch(&number, exchange).ok_or_else(|| {
+            let detail = format!(
+                "batch.number `{}` is not a day as yyyymmdd and a sequence of up to nine digits",
+                short(&number)
+            );
+            Refusal::new(Reason::BadBatch, detail)
+        })?;
+        Ok(Some(Batch { exchange, date, revision }))
+    }
+
+    fn event<'r>(
         &self,
-        position: usize,
         template: &Template,
+        reading: &Reading<'_>,
         row: &'r Row<'_>,
-        zone: Tz,
         now_micros: i64,
+        warnings: &[String],
     ) -> Result<Event<'r>, Refusal> {
-        let occurred_micros = self
-            .time("occurred_at", &template.occurred_at, row, zone)?
+        let text = |key: &str, source: &Option<Text>| match source {
+            Some(source) => reading.text(key, source, row),
+            None => Ok(None),
+        };
+        let occurred_micros = reading
+            .time("occurred_at", &template.occurred_at, row)?
             .ok_or_else(|| Refusal::new(Reason::MissingTime, "occurred_at is missing"))?;
         let received_micros = match &template.received_at {
             None => now_micros,
-            Some(text) => self.time("received_at", text, row, zone)?.unwrap_or(now_micros),
+            Some(source) => reading.time("received_at", source, row)?.unwrap_or(now_micros),
         };
-        let event_type =
-            required_text("event_type", &template.event_type, row, Reason::MissingType)?;
-        let mut event = Event {
+        let officer_ids = match &template.officer_ids {
+            None => Vec::new(),
+            Some(source) => reading.texts("officer_ids", source, row)?,
+        };
+        Ok(Event {
             event_id: Cow::Borrowed(""),
-            revision: whole_number("revision", template.revision.as_ref(), row)?,
-            operation: operation(template.operation.as_ref(), row)?,
-            event_type,
+            revision: match &template.revision {
+                None => 0,
+                Some(source) => whole_number("revision", source, reading, row)?,
+            },
+            operation: operation(text("operation", &template.operation)?.as_deref())?,
+            event_type: event_type(reading, template, row)?,
             occurred_micros,
             received_micros,
-            org_id: text("org_id", Some(&template.org_id), row)?,
-            officer_ids: officer_ids(template.officer_ids.as_ref(), row)?,
-            object_id: text("object_id", template.object_id.as_ref(), row)?,
-            party_id: text("party_id", template.party_id.as_ref(), row)?,
-            item_code: text("item_code", template.item_code.as_ref(), row)?,
-            channel: text("channel", template.channel.as_ref(), row)?,
-            attributes: self.attributes(&template.attributes, row)?,
-        };
-        event.event_id = match text("event_id", template.event_id.as_ref(), row)? {
-            Some(event_id) => event_id,
-            None => Cow::Owned(self.derived_id(position, &event)),
-        };
-        Ok(event)
+            org_id: reading.text("org_id", &template.org_id, row)?,
+            officer_ids,
+            object_id: text("object_id", &template.object_id)?,
+            party_id: text("party_id", &template.party_id)?,
+            item_code: text("item_code", &template.item_code)?,
+            channel: text("channel", &template.channel)?,
+            attributes: self.attributes(&template.attributes, reading, row, warnings)?,
+        })
     }
 
     /// The units and officers that a row implies.
     pub fn implied(&self, row: &Row<'_>, implied: &mut Vec<Implied>) {
-        let plain = |source: &Text| text("", Some(source), row).ok().flatten().map(Cow::into_owned);
+        let reading = self.reading(zone::DEFAULT_ZONE);
+        let plain =
+            |source: &Text| reading.text("", source, row).ok().flatten().map(Cow::into_owned);
         if let Some(org_id) = self.implied_org.as_ref().and_then(plain) {
             implied.push(Implied::Org { org_id });
         }
@@ -604,38 +486,12 @@ impl Mapping {
         self.implied_org.is_some() || self.implied_officer.is_some()
     }
 
-    fn time(
-        &self,
-        key: &str,
-        source: &Text,
-        row: &Row<'_>,
-        zone: Tz,
-    ) -> Result<Option<i64>, Refusal> {
-        if let Text::Column(column) = source
-            && let Value::Micros(micros) = row.values[*column]
-        {
-            return Ok(Some(micros));
-        }
-        let Some(written) = text(key, Some(source), row)? else { return Ok(None) };
-        let written = written.trim();
-        let read = self
-            .time_formats
-            .iter()
-            .find_map(|format| zone::parse_time_as(written, format, zone))
-            .or_else(|| zone::parse_time(written, zone));
-        match read {
-            Some(micros) => Ok(Some(micros)),
-            None => Err(Refusal::new(
-                Reason::BadTime,
-                format!("{key} `{}` is not a time", short(written)),
-            )),
-        }
-    }
-
     fn attributes<'r>(
         &self,
         attributes: &Attributes,
+        reading: &Reading<'_>,
         row: &'r Row<'_>,
+        warnings: &[String],
     ) -> Result<Option<Cow<'r, str>>, Refusal> {
         let mut object = ObjectWriter::default();
         match attributes {
@@ -643,7 +499,8 @@ impl Mapping {
             Attributes::Object(column) => match &row.values[*column] {
                 Value::Missing => {}
                 Value::Json(json) if json.starts_with('{') => {
-                    if row.rest.is_empty() && !json[1..json.len() - 1].trim_ascii().is_empty() {
+                    let is_whole = row.rest.is_empty() && warnings.is_empty();
+                    if is_whole && !json[1..json.len() - 1].trim_ascii().is_empty() {
                         return Ok(Some(Cow::Borrowed(json)));
                     }
                     object.spread(json);
@@ -658,11 +515,7 @@ impl Mapping {
             },
             Attributes::Named(named) => {
                 for (name, source) in named {
-                    if let Text::Column(column) = source {
-                        object.value(name, &row.values[*column]);
-                    } else if let Some(text) = text(name, Some(source), row)? {
-                        object.value(name, &Value::Text(text));
-                    }
+                    object.value(name, &reading.value(name, source, row)?);
                 }
             }
         }
@@ -670,6 +523,10 @@ impl Mapping {
             for (name, value) in &row.rest {
                 object.value(name, value);
             }
+        }
+        if !warnings.is_empty() {
+            let texts = warnings.iter().map(|warning| Cow::Borrowed(warning.as_str())).collect();
+            object.value(WARNINGS, &Value::Texts(texts));
         }
         Ok(object.finish().map(Cow::Owned))
     }
@@ -752,140 +609,129 @@ fn json_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn short(text: &str) -> String {
-    let mut shown: String = text.chars().take(60).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
+/// The event that withdraws what earlier batches said under an id. It stands on the day of its batch, and needs no more than
+/// the id: those who delete a row often send nothing else.
+fn withdrawn<'r>(
+    reading: &Reading<'_>,
+    template: &Template,
+    row: &'r Row<'_>,
+    batch: Batch,
+    now_micros: i64,
+) -> Result<Event<'r>, Refusal> {
+    let told = |source: &Text| reading.text("", source, row).ok().flatten();
+    Ok(Event {
+        event_id: reading_id(reading, template, row)?.ok_or_else(missing_id)?,
+        revision: batch.revision,
+        operation: Operation::Delete,
+        event_type: event_type(reading, template, row)?,
+        occurred_micros: zone::start_of_day(reading.zone, batch.date).timestamp_micros(),
+        received_micros: now_micros,
+        org_id: told(&template.org_id),
+        officer_ids: Vec::new(),
+        object_id: template.object_id.as_ref().and_then(told),
+        party_id: None,
+        item_code: None,
+        channel: None,
+        attributes: None,
+    })
 }
 
-fn shown(value: &Value<'_>) -> String {
-    match value {
-        Value::Missing => "nothing".to_owned(),
-        Value::Text(text) => short(text),
-        Value::Json(json) => short(json),
-        Value::Integer(number) | Value::Micros(number) => number.to_string(),
-        Value::Texts(texts) => short(&texts.join(", ")),
-    }
-}
-
-fn wrong_type(key: &str, expected: &str, found: &str) -> Refusal {
-    Refusal::new(Reason::WrongType, format!("{key} should be {expected}, found `{}`", short(found)))
-}
-
-fn column_text<'r>(key: &str, value: &'r Value<'_>) -> Result<Option<Cow<'r, str>>, Refusal> {
-    match value {
-        Value::Missing => Ok(None),
-        Value::Text(text) => Ok(Some(Cow::Borrowed(text))),
-        Value::Integer(number) => Ok(Some(Cow::Owned(number.to_string()))),
-        Value::Micros(micros) => Ok(Some(Cow::Owned(zone::micros_to_utc(*micros).to_rfc3339()))),
-        // Numbers are common as ids; what has an inside is not a text.
-        Value::Json(json) if !json.starts_with(['{', '[']) => Ok(Some(Cow::Borrowed(json))),
-        Value::Json(_) | Value::Texts(_) => Err(wrong_type(key, "a text", &shown(value))),
-    }
-}
-
-fn text<'r>(
-    key: &str,
-    source: Option<&Text>,
+fn reading_id<'r>(
+    reading: &Reading<'_>,
+    template: &Template,
     row: &'r Row<'_>,
 ) -> Result<Option<Cow<'r, str>>, Refusal> {
-    let Some(source) = source else { return Ok(None) };
-    match source {
-        Text::Constant(constant) => Ok(Some(Cow::Owned(constant.clone()))),
-        Text::Column(column) => column_text(key, &row.values[*column]),
-        Text::Values { column, values, default } => {
-            let Some(written) = column_text(key, &row.values[*column])? else {
-                return Ok(default.clone().map(Cow::Owned));
-            };
-            match values.get(written.as_ref()).or(default.as_ref()) {
-                Some(mapped) => Ok(Some(Cow::Owned(mapped.clone()))),
-                None => Ok(Some(written)),
-            }
-        }
-        Text::Template(parts) => {
-            let mut filled = String::new();
-            for part in parts {
-                match part {
-                    Part::Literal(literal) => filled.push_str(literal),
-                    Part::Column(column) => match column_text(key, &row.values[*column])? {
-                        Some(text) => filled.push_str(&text),
-                        None => return Ok(None),
-                    },
-                }
-            }
-            Ok(Some(Cow::Owned(filled)))
-        }
+    match &template.event_id {
+        None => Ok(None),
+        Some(source) => reading.text("event_id", source, row),
     }
 }
 
-/// The members of a JSON array of strings, borrowed where they have no escapes.
-fn json_texts(json: &str) -> Option<Vec<Cow<'_, str>>> {
-    if let Ok(texts) = serde_json::from_str::<Vec<&str>>(json) {
-        return Some(texts.into_iter().map(Cow::Borrowed).collect());
-    }
-    let texts: Vec<String> = serde_json::from_str(json).ok()?;
-    Some(texts.into_iter().map(Cow::Owned).collect())
+fn missing_id() -> Refusal {
+    Refusal::new(Reason::MissingValue, "event_id is missing")
 }
 
-fn required_text<'r>(
-    key: &str,
-    source: &Text,
+fn event_type<'r>(
+    reading: &Reading<'_>,
+    template: &Template,
     row: &'r Row<'_>,
-    reason: Reason,
 ) -> Result<Cow<'r, str>, Refusal> {
-    text(key, Some(source), row)?.ok_or_else(|| Refusal::new(reason, format!("{key} is missing")))
+    reading
+        .text("event_type", &template.event_type, row)?
+        .ok_or_else(|| Refusal::new(Reason::MissingType, "event_type is missing"))
+}
+
+/// Drops blanks around a text, and a text that stands for an empty cell.
+fn tidy_cell(value: &mut Value<'_>, empty: &HashSet<String>) {
+    let Value::Text(text) = value else { return };
+    let trimmed = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(without_blanks(text)),
+        Cow::Owned(text) => Cow::Owned(without_blanks(text).to_owned()),
+    };
+    let stands_for_nothing = trimmed.is_empty() || empty.contains(trimmed.as_ref());
+    *value = if stands_for_nothing { Value::Missing } else { Value::Text(trimmed) };
+}
+
+fn without_blanks(text: &str) -> &str {
+    text.trim_matches(|character: char| {
+        character.is_whitespace() || matches!(character, '\u{feff}' | '\u{200b}')
+    })
 }
 
 /// A count from 0; absent is 0.
-fn whole_number(key: &str, source: Option<&Text>, row: &Row<'_>) -> Result<i64, Refusal> {
-    let (number, written) = match source {
-        Some(Text::Column(column)) if let Value::Integer(number) = row.values[*column] => {
-            (Some(number), Cow::Owned(number.to_string()))
-        }
-        _ => match text(key, source, row)? {
-            None => return Ok(0),
-            Some(written) => (written.trim().parse().ok(), written),
-        },
+fn whole_number(
+    key: &str,
+    source: &Text,
+    reading: &Reading<'_>,
+    row: &Row<'_>,
+) -> Result<i64, Refusal> {
+    let (number, written) = match reading.value(key, source, row)? {
+        Value::Missing => return Ok(0),
+        Value::Integer(number) => (Some(number), number.to_string()),
+        Value::Text(text) => (text.trim().parse().ok(), text.into_owned()),
+        other => (shown(&other).trim().parse().ok(), shown(&other)),
     };
     number
         .filter(|number| *number >= 0)
         .ok_or_else(|| wrong_type(key, "a whole number from 0", &written))
 }
 
-fn operation(source: Option<&Text>, row: &Row<'_>) -> Result<Operation, Refusal> {
-    match text("operation", source, row)?.as_deref() {
+fn operation(written: Option<&str>) -> Result<Operation, Refusal> {
+    match written {
         None | Some("upsert") => Ok(Operation::Upsert),
         Some("delete") => Ok(Operation::Delete),
         Some(other) => Err(wrong_type("operation", "upsert or delete", other)),
     }
 }
 
-fn officer_ids<'r>(
-    source: Option<&(Text, Option<String>)>,
-    row: &'r Row<'_>,
-) -> Result<Vec<Cow<'r, str>>, Refusal> {
-    let Some((source, separator)) = source else { return Ok(Vec::new()) };
-    if let Text::Column(column) = source {
-        match &row.values[*column] {
-            Value::Texts(texts) => return Ok(texts.clone()),
-            Value::Json(json) if json.starts_with('[') => {
-                return json_texts(json)
-                    .ok_or_else(|| wrong_type("officer_ids", "a list of texts", json));
-            }
-            _ => {}
-        }
-    }
-    let Some(written) = text("officer_ids", Some(source), row)? else { return Ok(Vec::new()) };
-    match separator {
-        None => Ok(vec![written]),
-        Some(separator) => Ok(written
-            .split(separator.as_str())
-            .map(str::trim)
-            .filter(|officer_id| !officer_id.is_empty())
-            .map(|officer_id| Cow::Owned(officer_id.to_owned()))
-            .collect()),
+fn zone_of(name: Option<&str>) -> Result<Option<Tz>, Fault> {
+    name.map(zone::parse_zone)
+        .transpose()
+        .map_err(|error| (format!("key `zone`: {error}"), "mend the zone".to_owned()))
+}
+
+fn encoding_of(label: Option<&str>) -> Result<Option<&'static Encoding>, Fault> {
+    let Some(label) = label else { return Ok(None) };
+    Encoding::for_label(label.as_bytes()).map(Some).ok_or_else(|| {
+        (
+            format!("key `encoding`: `{label}` is not known"),
+            "use utf-8, gb18030 (GBK is a part of it) or another of the Encoding Standard"
+                .to_owned(),
+        )
+    })
+}
+
+fn required_columns(
+    required: Option<Vec<String>>,
+    columns: &[String],
+) -> Result<Vec<String>, Fault> {
+    let Some(required) = required else { return Ok(columns.to_vec()) };
+    match required.iter().find(|column| !columns.contains(column)) {
+        None => Ok(required),
+        Some(unknown) => Err((
+            format!("key `required` names column `{unknown}`, which no other key uses"),
+            "remove it or use it".to_owned(),
+        )),
     }
 }
 

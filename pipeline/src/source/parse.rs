@@ -106,7 +106,7 @@ impl<'m> Parser<'m> {
             return Err(self.too_long(line.len()));
         }
         let row = json_row(line, self.mapping)?;
-        self.judge_row(&row, parsed)
+        self.judge_row(row, parsed)
     }
 
     fn parse_csv(&mut self, chunk: Chunk, header: &[String], parsed: &mut Parsed) {
@@ -185,7 +185,7 @@ impl<'m> Parser<'m> {
                 if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) };
             place.put(&mut row, name, value);
         }
-        self.judge_row(&row, parsed)
+        self.judge_row(row, parsed)
     }
 
     fn parse_parquet(&mut self, batch: &RecordBatch, parsed: &mut Parsed) {
@@ -195,7 +195,7 @@ impl<'m> Parser<'m> {
         for position in 0..batch.num_rows() {
             parsed.lines += 1;
             let outcome = parquet_row(batch, position, &header, &places, self.mapping)
-                .and_then(|row| self.judge_row(&row, parsed));
+                .and_then(|row| self.judge_row(row, parsed));
             if let Err(refusal) = outcome {
                 let text = parquet_row_text(batch, position);
                 parsed.rejects.push(Reject { line: parsed.lines, refusal, text });
@@ -203,7 +203,9 @@ impl<'m> Parser<'m> {
         }
     }
 
-    fn judge_row(&mut self, row: &Row<'_>, parsed: &mut Parsed) -> Result<(), Refusal> {
+    fn judge_row(&mut self, mut row: Row<'_>, parsed: &mut Parsed) -> Result<(), Refusal> {
+        self.mapping.tidy(&mut row);
+        let row = &row;
         let mut events = Vec::with_capacity(1);
         self.mapping.map(row, self.zone, self.rules.now_micros, &mut events)?;
         // A row lands whole or not at all.
@@ -307,12 +309,7 @@ enum Place {
 
 impl Place {
     fn of(name: &str, guess: usize, mapping: &Mapping) -> Self {
-        let columns = mapping.columns();
-        // Sources write their fields in one order, mostly that of the mapping.
-        if columns.get(guess).is_some_and(|column| column == name) {
-            return Self::Column(guess);
-        }
-        match columns.iter().position(|column| column == name) {
+        match mapping.place_of(name, guess) {
             Some(position) => Self::Column(position),
             None if mapping.keeps_rest() => Self::Rest,
             None => Self::Nowhere,

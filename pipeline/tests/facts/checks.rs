@@ -504,6 +504,14 @@ const FINDINGS: &[Fault] = &[
 2024-08-20T00:00 inspection.finished dawan zhao,qian visit-v5",
         found: &["dawan visit-v1", "dawan visit-v2", "dawan visit-v3", "dawan visit-v5"],
     },
+    Fault {
+        check: "source_warnings",
+        references: &[],
+        events: "
+2024-08-20T09:00 patrol.recorded dawan zhao warned-1 warnings=bad_uscc:administrative_cp_ui_code
+2024-08-20T09:00 patrol.recorded dawan zhao warned-2 note=warnings",
+        found: &["dawan warned-1 bad_uscc administrative_cp_ui_code native"],
+    },
 ];
 
 /// Faults of what lines say and refer to. They stand in one lake, and none is a fault to another check.

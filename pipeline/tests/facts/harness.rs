@@ -57,7 +57,12 @@ pub(crate) fn day(text: &str) -> NaiveDate {
 
 /// The shipped mapping of the canonical event.
 pub(crate) fn native() -> Mapping {
-    Mapping::find(&DEFINITIONS, "native").expect("the native mapping")
+    shipped("native")
+}
+
+/// A shipped mapping.
+pub(crate) fn shipped(source: &str) -> Mapping {
+    Mapping::find(&DEFINITIONS, source).expect("a shipped mapping")
 }
 
 /// The mapping of the canonical event with other keys before its events.

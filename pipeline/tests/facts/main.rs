@@ -14,6 +14,8 @@ mod harness;
 
 mod mapping;
 
+mod exchange;
+
 mod judging;
 
 mod exactly_once;

@@ -417,3 +417,189 @@ fn a_folder_is_landed_file_by_file_in_the_order_of_names() {
     let missing = pipeline::source::find_inputs(&[folder.join("none.csv")]).unwrap_err();
     assert!(missing.to_string().contains("none.csv"), "{missing}");
 }
+
+#[test]
+fn a_wrong_conversion_or_rule_is_refused_naming_the_key_and_what_to_do() {
+    let with = |line: &str| format!("{LEAST}{line}\n");
+    let before = |line: &str| format!("{line}\n{LEAST}");
+    let attribute = |spec: &str| with(&format!("[event.attributes]\nfine = {spec}"));
+    check_refused(
+        &attribute("{ column = \"x\", amount = \"jiao\" }"),
+        &["jiao", "`yuan` or `wan_yuan`"],
+    );
+    check_refused(
+        &attribute("{ column = \"x\", amount = \"yuan\", date = true }"),
+        &["key `fine`", "`amount`, `date`", "keep one of them"],
+    );
+    check_refused(
+        &attribute("{ column = \"x\", separator = \",\", amount = \"yuan\" }"),
+        &["key `fine`", "`separator`"],
+    );
+    check_refused(
+        &attribute("{ column = \"x\", separator = [\"\"] }"),
+        &["key `fine`", "empty `separator`"],
+    );
+    check_refused(
+        &attribute("{ column = \"x\", except = \"uscc\" }"),
+        &["key `fine`", "`pseudonym`"],
+    );
+    check_refused(
+        &attribute("{ column = \"x\", values = \"kinds\" }"),
+        &["key `fine`", "list `kinds`", "[lists]"],
+    );
+    check_refused(&attribute("{ column = \"x\", values = [\"a\"] }"), &["key `fine`", "`values`"]);
+    check_refused(&attribute("[]"), &["key `fine`", "empty list"]);
+    check_refused(&before("times = \"any\""), &["any", "`iso`, `loose` or `excel`"]);
+    check_refused(
+        &before("[columns]\nwho = [\"谁\"]"),
+        &["[columns] has `who`", "no other key uses"],
+    );
+    check_refused(&before("[columns]\nat = [\"时间\"]\norg = [\" 时间*\"]"), &["时间", "twice"]);
+    check_refused(&before("[columns]\nat = [\"ORG\"]\norg = []"), &["ORG", "twice"]);
+    check_refused(
+        &with("[[rule]]\nfilled = true\nseverity = \"warn\""),
+        &["[[rule]] names no column"],
+    );
+    check_refused(
+        &with("[[rule]]\ncolumn = \"at\"\nseverity = \"warn\""),
+        &["rule of at", "none or several"],
+    );
+    check_refused(
+        &with("[[rule]]\ncolumn = \"at\"\nseverity = \"warn\"\nfilled = true\nmax_length = 5"),
+        &["rule of at", "write several rules"],
+    );
+    check_refused(&with("[[rule]]\ncolumn = \"at\"\nfilled = true"), &["missing field `severity`"]);
+    check_refused(
+        &with("[[rule]]\ncolumn = \"at\"\nseverity = \"warn\"\nformat = \"isbn\""),
+        &["isbn", "`uscc`"],
+    );
+    let batch = "[batch]\nnumber = \"batch\"\noperation = \"op\"";
+    check_refused(&with(batch), &["[batch]", "without the key `event_id`"]);
+    check_refused(
+        &format!("{LEAST}event_id = \"id\"\nrevision = \"n\"\n{batch}"),
+        &["[batch]", "`revision`", "the batch gives both"],
+    );
+}
+
+/// Lands one line through a mapping that has more attributes, and returns those or the reason.
+#[track_caller]
+fn attributes_of(mapping: &str, line: &str) -> String {
+    attributes_in(&mut TestLake::new(), mapping, line)
+}
+
+/// The same of the newest line of a lake.
+#[track_caller]
+fn attributes_in(lake: &mut TestLake, mapping: &str, line: &str) -> String {
+    let mapping = Mapping::parse("foreign.toml", mapping).unwrap();
+    let outcome = lake.land_as(&mapping, "log.ndjson", line.as_bytes()).unwrap();
+    let sql = if outcome.rejected > 0 {
+        "select concat(reason, ': ', detail) from rejects"
+    } else {
+        "select attributes from events order by occurred_at desc limit 1"
+    };
+    lake.rows(sql).join("\n")
+}
+
+#[test]
+fn an_attribute_is_read_as_its_key_says() {
+    for (spec, cell, expected) in [
+        ("{ column = \"x\", amount = \"yuan\" }", "\"1,234.50\"", "123450"),
+        ("{ column = \"x\", amount = \"wan_yuan\" }", "0.5", "500000"),
+        ("{ column = \"x\", date = true }", "\"2024/3/5 23:00\"", "\"2024-03-05\""),
+        ("{ column = \"x\", epoch_seconds = true }", "\"1970-01-01 08:00:01\"", "1"),
+        ("{ column = \"x\", first = 2 }", "\"渝北区\"", "\"渝北\""),
+        ("{ column = \"x\", filled = \"true\" }", "\"计划1\"", "\"true\""),
+        (
+            "{ column = \"x\", separator = [\"、\", \",\"], values = { \"1\" = \"警告\" } }",
+            "\"1、2,,3 \"",
+            "[\"警告\",\"2\",\"3\"]",
+        ),
+        (
+            "{ column = \"x\", separator = \",\", values = { \"1\" = \"警告\" } }",
+            "[\"1\",\"2\"]",
+            "[\"警告\",\"2\"]",
+        ),
+        (
+            "{ column = \"x\", values = { \"1\" = \"a\" }, others = \"drop\", default = \"b\" }",
+            "2",
+            "\"b\"",
+        ),
+        ("{ column = \"x\", document_no = true }", "\"渝罚（2024） 1号\"", "\"渝罚〔2024〕1号\""),
+        ("[\"y\", \"x\"]", "\"z\"", "\"z\""),
+        ("[{ column = \"y\", default = \"w\" }, \"x\"]", "\"z\"", "\"w\""),
+    ] {
+        let mapping = format!("times = \"loose\"{LEAST}[event.attributes]\nfine = {spec}\n");
+        let line = format!(r#"{{"at":"2024-03-05","org":"longta","x":{cell}}}"#);
+        assert_eq!(attributes_of(&mapping, &line), format!("{{\"fine\":{expected}}}"), "{spec}");
+    }
+    let drops = format!(
+        "{LEAST}[event.attributes]\nfine = {{ column = \"x\", values = {{ \"1\" = \"a\" }}, others = \"drop\" }}\n"
+    );
+    assert_eq!(attributes_of(&drops, r#"{"at":"2024-03-05","org":"longta","x":"2"}"#), "NULL");
+}
+
+#[test]
+fn a_pseudonym_is_the_same_for_one_number_and_leaves_a_credit_code_as_it_is() {
+    let mapping = format!(
+        "{LEAST}[event.attributes]\nwho = {{ column = \"x\", pseudonym = \"p\", except = \"uscc\" }}\n"
+    );
+    let (mut lake, mut second) = (TestLake::new(), 0);
+    let mut of = |cell: &str| {
+        second += 1;
+        let at = format!("2024-03-05 00:00:{second:02}");
+        let line = serde_json::json!({"at": at, "org": "longta", "x": cell}).to_string();
+        attributes_in(&mut lake, &mapping, &line)
+    };
+    assert_eq!(of("11500000009276118B"), r#"{"who":"11500000009276118B"}"#);
+    let person = of("11010519491231002X");
+    assert!(person.starts_with(r#"{"who":"p-"#) && !person.contains("1949"), "{person}");
+    assert_eq!(of(" １１010519491231002x "), person);
+    // One wrong digit, and it might be the number of a person: it does not stay.
+    for other in ["110105194912310021", "11500000009276118C", "115000000092761188"] {
+        assert!(of(other).starts_with(r#"{"who":"p-"#), "{other}");
+        assert_ne!(of(other), person);
+    }
+    // Whoever knows a number cannot tell its pseudonym: every lake has a key of its own.
+    let line = r#"{"at":"2024-03-05","org":"longta","x":"11010519491231002X"}"#;
+    assert_ne!(attributes_of(&mapping, line), person);
+}
+
+#[test]
+fn the_first_filled_of_a_columns_names_counts() {
+    let mapping =
+        format!("empty = [\"/\"]\n[columns]\nat = []\norg = [\"单位\", \"Unit\"]\n{LEAST}");
+    for (line, expected) in [
+        (r#"{"AT":"2024-03-05","单位":"a","unit":"b"}"#, "a"),
+        (r#"{"unit":"b","单位":"a","At ":"2024-03-05"}"#, "a"),
+        (r#"{"at":"2024-03-05","单位":" / ","ＵＮＩＴ":"　b "}"#, "b"),
+        (r#"{"at":"2024-03-05","单位":"a","org":"c"}"#, "c"),
+    ] {
+        let mut lake = TestLake::new();
+        let mapping = Mapping::parse("foreign.toml", &mapping).unwrap();
+        lake.land_as(&mapping, "log.ndjson", line.as_bytes()).unwrap();
+        assert_eq!(lake.rows("select org_id from events"), [expected], "{line}");
+    }
+}
+
+#[test]
+fn a_rule_refuses_or_warns_and_looks_only_where_it_holds() {
+    let rule = |severity: &str| {
+        format!(
+            "{LEAST}[[rule]]\ncolumn = \"code\"\nwhen = {{ column = \"kind\", is_not = [\"person\"] }}\nformat = \"uscc\"\n\
+             severity = \"{severity}\"\n[[rule]]\ncolumn = \"kind\"\none_of = [\"firm\", \"person\"]\nseverity = \"warn\"\n"
+        )
+    };
+    let line = |kind: &str, code: &str| {
+        serde_json::json!({"at": "2024-03-05", "org": "longta", "kind": kind, "code": code})
+            .to_string()
+    };
+    assert_eq!(attributes_of(&rule("refuse"), &line("firm", "11500000009276118B")), "NULL");
+    assert_eq!(attributes_of(&rule("refuse"), &line("person", "x")), "NULL");
+    assert_eq!(attributes_of(&rule("refuse"), &line("", "x")), "NULL");
+    let refused = attributes_of(&rule("refuse"), &line("firm", "11500000009276118C"));
+    assert!(refused.starts_with("bad_uscc: code `11500000009276118C` is not"), "{refused}");
+    assert_eq!(
+        attributes_of(&rule("warn"), &line("shop", "11500000009276118C")),
+        r#"{"warnings":["bad_uscc:code","unknown_code:kind"]}"#
+    );
+}
