@@ -344,6 +344,11 @@ impl Server {
     /// Runs a command that serves. Returns when it listens; it may be ready later.
     #[track_caller]
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self::try_spawn(command).expect("serve stopped before it told its addresses")
+    }
+
+    /// The same, for a server that may end before it listens.
+    pub(crate) fn try_spawn(command: &mut Command) -> Option<Self> {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("serve");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let process = Process(child);
@@ -352,13 +357,12 @@ impl Server {
                 .by_ref()
                 .map_while(Result::ok)
                 .find_map(|line| Some(line.strip_prefix(label)?.trim().to_owned()))
-                .expect("serve stopped before it told its addresses")
         };
-        let (url, postgres) = (told("web pages"), told("PostgreSQL"));
+        let (url, postgres) = (told("web pages")?, told("PostgreSQL")?);
         let url = url.trim_end_matches('/').to_owned();
         // Someone has to read on, or the server would wait for room in the pipe.
         thread::spawn(move || lines.for_each(drop));
-        Self { process, url, postgres }
+        Some(Self { process, url, postgres })
     }
 
     /// Serves a lake as if it were the morning after the simulated years.

@@ -13,6 +13,7 @@ mod alerting;
 mod attacks;
 mod audit;
 mod dictionary;
+mod faults;
 mod flight;
 mod grafana;
 mod harness;

@@ -3,6 +3,7 @@
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
+use pipeline::definition::Definitions;
 use pipeline::source::mapping::Mapping;
 use pipeline::source::{Compression, Format, Limits, judge};
 use pipeline::zone::DEFAULT_ZONE;
@@ -428,5 +429,60 @@ proptest! {
         }
         let n_lines = bytes.iter().filter(|byte| **byte == b'\n').count() as i64;
         prop_assert!(found.iter().all(|(line, _, _)| (2..=n_lines).contains(line)));
+    }
+}
+
+/// Cells that sources write where something else is meant.
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => proptest::sample::select(vec![
+            "", " ", "/", "无", "null", "0", "-1", "1.5万元", "１２３", "99999999999999999999999999999999999999999",
+            "0.0000000000000000000000000001", "1e308", "2024-03-05", "2024/3/5", "20240305", "2024-02-30", "45356", "45356.999999",
+            "1.8e30", "0000-00-00", "2024-03-05 25:61:61", "2024年3月5日", "i", "u", "d", "2019041100002", "91500112MA5U0000XX",
+            "\u{0}", "\u{feff}", "{}", "[]", "\"", "a,b;c、d", "𠮷", "\u{202e}", "true",
+        ]).prop_map(str::to_owned),
+        1 => "\\PC{0,40}",
+        1 => "[0-9]{1,30}",
+        1 => "[0-9-/: ]{6,20}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    #[test]
+    fn every_row_of_any_cells_is_judged_by_every_shipped_mapping(
+        rows in proptest::collection::vec(proptest::collection::vec(cell(), 80), 1..6),
+        noise in anything(),
+    ) {
+        let definitions = Definitions::load(None).unwrap();
+        for (name, _) in definitions.in_folder("sources", "toml") {
+            let mapping = Mapping::find(&definitions, name).unwrap();
+            let mut csv = csv::Writer::from_writer(Vec::new());
+            let columns = mapping.columns();
+            csv.write_record(columns).unwrap();
+            for row in &rows {
+                csv.write_record(row.iter().cycle().take(columns.len())).unwrap();
+            }
+            let csv = csv.into_inner().unwrap();
+            let limits = Limits { rejects_shown: 3, unpacked_bytes: 1 << 20 };
+            let judged = |format, compression, body: &[u8]| {
+                let read = std::io::Cursor::new(body.to_vec());
+                judge(&mapping, DEFAULT_ZONE, Default::default(), time(NOW), (format, compression), read, limits)
+            };
+            let told = judged(Format::Csv, Compression::None, &csv).unwrap();
+            prop_assert_eq!(told.accepted + told.rejected, rows.len() as u64, "{}", name);
+            // Whatever else comes is judged, or refused as a whole.
+            for (format, compression) in [
+                (Format::Json, Compression::None),
+                (Format::Csv, Compression::None),
+                (Format::Json, Compression::Gzip),
+                (Format::Csv, Compression::Zstd),
+            ] {
+                if let Err(error) = judged(format, compression, &noise) {
+                    prop_assert!(!error.to_string().is_empty());
+                }
+            }
+        }
     }
 }
