@@ -25,6 +25,8 @@ counted as (
     where
         field_days.event_date > recent_days.last_date - interval '31 days'
         and field_days.event_date <= recent_days.last_date
+        -- Warnings of a mapping cease when what they are about has been mended.
+        and field_days.field <> 'warnings'
     group by 1, 2, 3, 4
 ),
 

@@ -205,7 +205,7 @@ fn rows(outcome: &Outcome) -> Vec<String> {
 
 /// One check finds one row for each expected text, which the row begins with, and counts them.
 #[track_caller]
-fn finds(view: &View, id: &str, expected: &[&str]) {
+pub(crate) fn finds(view: &View, id: &str, expected: &[&str]) {
     finds_among(view, id, |_| true, expected);
 }
 

@@ -1,11 +1,15 @@
 //! The national exchange formats land through their shipped mappings, however a unit exports them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use encoding_rs::GB18030;
 use pipeline::source::mapping::Mapping;
+use pipeline::source::{Compression, Format, Limits, judge};
+use pipeline::zone::DEFAULT_ZONE;
+use proptest::prelude::*;
 
-use crate::harness::{REJECTS, TestLake, ask, number, question, shipped};
+use crate::checks::finds;
+use crate::harness::{NOW, REJECTS, TestLake, ask, number, question, shipped, time};
 
 /// 统一社会信用代码 of a unit and of two firms, with right check characters; and an identity number out of GB 11643.
 const UNIT: &str = "11500000009276118B";
@@ -186,6 +190,18 @@ fn what_is_doubtful_lands_with_a_warning_and_what_cannot_be_counted_is_refused()
     );
     lake.refresh();
     assert_eq!(metric(&lake, "inspections"), "2");
+    let listed = |code: &str, column: &str| {
+        format!("{UNIT} jc-2 {code} {column} supervision_check supervision_check/2 2024-03-05")
+    };
+    let listed = [
+        listed("bad_item_code", "supervise_item_implement_code"),
+        listed("bad_uscc", "administrative_cp_ui_code"),
+        listed("missing_value", "check_form"),
+        listed("times_out_of_order", "submitted_date"),
+        listed("unknown_code", "check_result"),
+    ];
+    let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+    finds(&lake.view(), "source_warnings", &listed);
 }
 
 /// Lands files one by one.
@@ -491,8 +507,9 @@ fn licences_are_granted_on_the_day_of_the_decision() {
     ];
     let refused = changed(row, &[("XK_WSH", "")]);
     let mut lake = lake();
-    let outcome =
-        lake.land_as(&shipped("credit_licence"), "xk.csv", &gbk(&csv(&[row, &refused]))).unwrap();
+    let outcome = lake
+        .land_as(&shipped("credit_licence"), "xk.csv", csv(&[row, &refused]).as_bytes())
+        .unwrap();
     assert_eq!((outcome.landed, outcome.rejected), (1, 1));
     assert_eq!(
         lake.rows("select reason, detail from rejects"),
@@ -568,4 +585,42 @@ fn a_header_may_lack_what_a_mapping_can_do_without() {
     let least = format!("CF_WSH,CF_JDRQ,CF_CFJGDM\n渝罚〔2024〕1号,20240401,{UNIT}\n");
     let outcome = lake.land_as(&shipped("credit_penalty"), "cf.csv", least.as_bytes()).unwrap();
     assert_eq!((outcome.landed, outcome.rejected), (1, 0));
+}
+
+/// A cell as units fill it, or anything.
+fn any_cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        Just(UNIT.to_owned()),
+        Just(PERSON.to_owned()),
+        "20[0-9]{2}[-/年][0-9]{1,2}[-/月][0-9]{1,2}日?",
+        "[0-9０-９,.]{0,9}(万元|元|)",
+        "[iud]",
+        "20[0-9]{11}",
+        "\\PC{0,12}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_row_of_any_cells_is_accepted_or_refused(
+        cells in proptest::collection::vec(proptest::collection::vec(any_cell(), 36), 1..6),
+    ) {
+        for (source, format) in [("supervision_check", CHECK), ("supervision_penalty", PENALTY), ("credit_penalty", CREDIT)] {
+            let rows: Vec<Vec<(&str, &str)>> = cells
+                .iter()
+                .map(|cells| format.iter().zip(cells).map(|((name, _), cell)| (*name, cell.as_str())).collect())
+                .collect();
+            let rows: Vec<&[(&str, &str)]> = rows.iter().map(Vec::as_slice).collect();
+            let limits = Limits { rejects_shown: 9, unpacked_bytes: 1 << 20 };
+            let judged = judge(
+                &shipped(source), DEFAULT_ZONE, HashSet::new(), time(NOW), (Format::Csv, Compression::None),
+                std::io::Cursor::new(csv(&rows).into_bytes()), limits,
+            )
+            .unwrap();
+            prop_assert_eq!(judged.accepted + judged.rejected, cells.len() as u64, "{}", source);
+        }
+    }
 }
