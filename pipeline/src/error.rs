@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 
@@ -90,7 +91,15 @@ impl Error {
 
     pub(crate) fn query(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();
-        move |source| Self::Query { what, problem: source.find_root().strip_backtrace() }
+        move |source| {
+            let mut problem = source.find_root().strip_backtrace();
+            if is_damage(&source) {
+                problem.push_str(
+                    "; the file is damaged: restore it from a backup, its content never changes",
+                );
+            }
+            Self::Query { what, problem }
+        }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
@@ -108,6 +117,17 @@ impl Error {
 
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+/// Whether a data file is not what was written.
+fn is_damage(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::ParquetError(_) => true,
+        DataFusionError::ArrowError(error, _) => {
+            matches!(error.as_ref(), ArrowError::ParquetError(_))
+        }
+        _ => false,
     }
 }
 
