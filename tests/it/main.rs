@@ -30,6 +30,7 @@ mod receipt;
 mod relay;
 mod runbook;
 mod sight;
+mod sources;
 mod sql;
 mod standing;
 mod walk;
