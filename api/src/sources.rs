@@ -1,7 +1,8 @@
-//! What brings lines in by itself: folders that are watched. Each ends as a body in the inbox, as a push does, and waits
+//! What brings lines in by itself: folders that are watched, PostgreSQL tables that are asked. Each ends as a body in the inbox, as a push does, and waits
 //! while the inbox is full.
 
 mod folder;
+mod postgres;
 mod record;
 
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use crate::clock::Clock;
 use crate::inbox::Refusal;
 use crate::server::Server;
 
-pub use folder::Done;
+pub use folder::{Done, Settings as FolderSettings};
+pub use postgres::{Encryption, Overlap, Settings as PostgresSettings, quoted, quoted_table};
 
 /// One `[[source]]` of the config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +40,9 @@ pub struct Settings {
 pub enum Kind {
     /// A folder whose files land.
     Folder(folder::Settings),
+    /// A PostgreSQL table or query whose rows land.
+    Postgres(Box<postgres::Settings>),
 }
-
-/// Sets up a folder that is watched.
-pub use folder::Settings as FolderSettings;
 
 /// What is known of a source while it runs.
 #[derive(Debug)]
@@ -149,6 +150,10 @@ pub(crate) fn start(server: &Arc<Server>, settings: &[Settings]) -> Vec<JoinHand
                 Kind::Folder(folder) => {
                     let folder = folder::Folder::new(source, folder.clone(), server, status);
                     tokio::spawn(folder.watch(source.every))
+                }
+                Kind::Postgres(table) => {
+                    let table = postgres::Table::new(source, (**table).clone(), server, status);
+                    tokio::spawn(table.follow(source.every))
                 }
             }
         })

@@ -8,7 +8,9 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::unit;
-use crate::sources::{Done, FolderSettings, Kind, Settings};
+use crate::sources::{
+    Done, Encryption, FolderSettings, Kind, Overlap, PostgresSettings, Settings, quoted_table,
+};
 
 /// One `[[source]]`.
 #[derive(Debug, Deserialize)]
@@ -16,6 +18,8 @@ use crate::sources::{Done, FolderSettings, Kind, Settings};
 pub(super) enum Written {
     /// A folder that is watched.
     Folder(Folder),
+    /// A PostgreSQL table or query that is followed.
+    Postgres(Box<Table>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -33,14 +37,44 @@ pub(super) struct Folder {
     failed: Option<PathBuf>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    name: String,
+    mapping: String,
+    #[serde(default, deserialize_with = "unit::duration")]
+    every: Option<Duration>,
+    url: String,
+    password_env: Option<String>,
+    tls: Option<String>,
+    table: Option<String>,
+    query: Option<String>,
+    cursor: String,
+    key: Option<String>,
+    overlap: Option<WrittenOverlap>,
+    batch: Option<u32>,
+    #[serde(default, deserialize_with = "unit::duration")]
+    timeout: Option<Duration>,
+}
+
+/// A number, or a time with its unit.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum WrittenOverlap {
+    Number(u64),
+    Time(#[serde(deserialize_with = "unit::duration")] Option<Duration>),
+}
+
 /// Checks the sources; relative paths start at `folder`.
 pub(super) fn resolved(written: Vec<Written>, folder: &Path) -> anyhow::Result<Vec<Settings>> {
     let mut sources = Vec::new();
     let mut names = HashSet::new();
     for source in written {
-        let Written::Folder(written) = source;
-        let name = written.name.clone();
-        let source = written.resolved(folder).with_context(|| format!("[[source]] `{name}`"))?;
+        let (name, source) = match source {
+            Written::Folder(written) => (written.name.clone(), written.resolved(folder)),
+            Written::Postgres(written) => (written.name.clone(), written.resolved(folder)),
+        };
+        let source = source.with_context(|| format!("[[source]] `{name}`"))?;
         anyhow::ensure!(
             is_name(&name),
             "[[source]] `{name}`: a name has small letters, digits and `_` only"
@@ -63,9 +97,9 @@ fn is_name(name: &str) -> bool {
 
 /// Two sources may watch one folder only where each says which files it means.
 fn check_apart(sources: &[Settings], added: &Settings) -> anyhow::Result<()> {
-    let Kind::Folder(added_folder) = &added.kind;
+    let Kind::Folder(added_folder) = &added.kind else { return Ok(()) };
     for other in sources {
-        let Kind::Folder(folder) = &other.kind;
+        let Kind::Folder(folder) = &other.kind else { continue };
         anyhow::ensure!(
             folder.path != added_folder.path
                 || folder.pattern.is_some() && added_folder.pattern.is_some(),
@@ -110,6 +144,75 @@ impl Folder {
     }
 }
 
+impl Table {
+    fn resolved(self, config: &Path) -> anyhow::Result<Settings> {
+        // The parser's own words would repeat the address, and a password in it.
+        let mut database: tokio_postgres::Config = self.url.parse().map_err(|_| {
+            anyhow::anyhow!("`url` is one such as \"postgres://USER@HOST:5432/DATABASE\"")
+        })?;
+        anyhow::ensure!(
+            database.get_password().is_none(),
+            "`url` holds a password, which a file does not keep: name the environment variable that has it with \
+             `password_env`"
+        );
+        anyhow::ensure!(
+            database.get_user().is_some() && !database.get_hosts().is_empty(),
+            "`url` names a user and a host"
+        );
+        let relation = match (&self.table, &self.query) {
+            (Some(table), None) => quoted_table(table),
+            (None, Some(query)) => format!("({})", query.trim().trim_end_matches(';')),
+            _ => anyhow::bail!("either `table` or `query` says what is asked for"),
+        };
+        let encryption = encryption(self.tls.as_deref(), &database, config);
+        let overlap = match self.overlap {
+            None | Some(WrittenOverlap::Time(None)) => Overlap::Default,
+            Some(WrittenOverlap::Number(overlap)) => Overlap::Number(overlap),
+            Some(WrittenOverlap::Time(Some(overlap))) => Overlap::Time(overlap),
+        };
+        let every = self.every.unwrap_or(Duration::from_secs(30));
+        let timeout = self.timeout.unwrap_or(Duration::from_secs(60));
+        let batch = self.batch.unwrap_or(10_000);
+        anyhow::ensure!(
+            !every.is_zero() && !timeout.is_zero() && batch > 0,
+            "`every`, `timeout` and `batch` cannot be 0"
+        );
+        database.application_name("lawpulse").connect_timeout(Duration::from_secs(10));
+        let table = PostgresSettings {
+            database,
+            password_env: self.password_env,
+            encryption,
+            relation,
+            cursor: self.cursor,
+            key: self.key,
+            overlap,
+            batch,
+            timeout,
+        };
+        let kind = Kind::Postgres(Box::new(table));
+        Ok(Settings { name: self.name, mapping: self.mapping, every, kind })
+    }
+}
+
+/// What `tls` means; left out, a database on another machine is asked by TLS only.
+fn encryption(
+    written: Option<&str>,
+    database: &tokio_postgres::Config,
+    config: &Path,
+) -> Encryption {
+    use tokio_postgres::config::Host;
+    let is_here = |host: &Host| match host {
+        Host::Tcp(name) => matches!(name.as_str(), "localhost" | "127.0.0.1" | "::1"),
+        Host::Unix(_) => true,
+    };
+    match written {
+        None if database.get_hosts().iter().all(is_here) => Encryption::Off,
+        None | Some("require") => Encryption::Machine,
+        Some("off") => Encryption::Off,
+        Some(file) => Encryption::Authority(config.join(file)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +242,7 @@ mod tests {
     #[test]
     fn paths_start_at_the_config_and_those_of_files_that_are_moved_at_the_folder() {
         let sources = read(&folder("failed = \"/srv/failed\"")).unwrap();
-        let Kind::Folder(read) = &sources[0].kind;
+        let Kind::Folder(read) = &sources[0].kind else { panic!() };
         assert_eq!(read.path, Path::new("/etc/lawpulse/in"));
         assert_eq!(read.done, Done::Move("/etc/lawpulse/in/done".into()));
         assert_eq!(read.failed, Path::new("/srv/failed"));
@@ -152,9 +255,50 @@ mod tests {
     #[test]
     fn a_file_that_has_landed_can_stay_where_it_is() {
         let sources = read(&folder("done = \"keep\"\npattern = \"*.csv\"")).unwrap();
-        let Kind::Folder(read) = &sources[0].kind;
+        let Kind::Folder(read) = &sources[0].kind else { panic!() };
         assert_eq!(read.done, Done::Keep);
         assert!(read.pattern.as_ref().unwrap().matches("a.csv"));
+    }
+
+    fn table(more: &str) -> String {
+        format!(
+            "[[source]]\nname = \"a\"\nkind = \"postgres\"\nmapping = \"native\"\n\
+             url = \"postgres://me@db.example/platform\"\ncursor = \"updated_at\"\n{more}\n"
+        )
+    }
+
+    fn of_table(text: &str) -> PostgresSettings {
+        match read(text).unwrap().remove(0).kind {
+            Kind::Postgres(table) => *table,
+            Kind::Folder(_) => panic!("a folder"),
+        }
+    }
+
+    #[test]
+    fn a_database_on_another_machine_is_asked_by_tls_unless_it_is_said_otherwise() {
+        let elsewhere = table("table = \"public.acts\"");
+        let read = of_table(&elsewhere);
+        assert_eq!(read.encryption, Encryption::Machine);
+        assert_eq!(read.relation, "\"public\".\"acts\"");
+        assert_eq!(read.overlap, Overlap::Default);
+        let here = elsewhere.replace("db.example", "127.0.0.1");
+        assert_eq!(of_table(&here).encryption, Encryption::Off);
+        let own = of_table(&table("table = \"a\"\ntls = \"ca.pem\"\noverlap = \"2m\""));
+        assert_eq!(own.encryption, Encryption::Authority("/etc/lawpulse/ca.pem".into()));
+        assert_eq!(own.overlap, Overlap::Time(Duration::from_secs(120)));
+        let query = of_table(&table("query = \"select * from a;\"\ntls = \"off\"\noverlap = 10"));
+        assert_eq!((query.encryption, query.overlap), (Encryption::Off, Overlap::Number(10)));
+        assert_eq!(query.relation, "(select * from a)");
+    }
+
+    #[test]
+    fn a_password_is_not_kept_in_the_file_nor_repeated() {
+        let text = table("table = \"a\"").replace("me@", "me:secret@");
+        let error = format!("{:#}", read(&text).unwrap_err());
+        assert!(error.contains("password_env") && !error.contains("secret"), "{error}");
+        check_refused(&table(""), "either `table` or `query`");
+        check_refused(&table("table = \"a\"\nquery = \"b\""), "either `table` or `query`");
+        check_refused(&table("table = \"a\"").replace("me@", ""), "names a user");
     }
 
     #[test]

@@ -116,6 +116,8 @@ pub(super) struct Folder {
     /// What has landed: files of `done`, or of the folder itself where they stay. `None` until it has been read.
     landed: Option<BTreeMap<String, Landed>>,
     followed: HashMap<String, Followed>,
+    /// What is in the inbox and could not be moved away yet.
+    kept: HashMap<String, Stamp>,
     done_watched: Option<Instant>,
 }
 
@@ -134,6 +136,7 @@ impl Folder {
             status,
             landed: None,
             followed: HashMap::new(),
+            kept: HashMap::new(),
             done_watched: None,
         }
     }
@@ -287,15 +290,29 @@ impl Folder {
 
     /// Brings a file into the inbox, whole, and moves it away.
     fn land(&mut self, found: &Found) -> Result<(), Trouble> {
-        let Found { name, path, stamp } = found;
         let now = Clock::Machine.now();
+        if self.kept.get(&found.name) != Some(&found.stamp) {
+            self.bring(found, now)?;
+            self.kept.insert(found.name.clone(), found.stamp);
+        }
+        let name = self.move_away(found).map_err(|error| Trouble::later(&error))?;
+        self.kept.remove(&found.name);
+        if let Some(landed) = &mut self.landed {
+            landed.insert(name, Landed { stamp: found.stamp, at: now });
+        }
+        Ok(())
+    }
+
+    fn bring(&self, found: &Found, now: DateTime<Utc>) -> Result<(), Trouble> {
+        let Found { name, path, stamp } = found;
         let inbox = self.server.inbox();
         inbox.check_room(now).map_err(|full| Trouble::Full(full.retry_after))?;
-        if stamp.bytes > inbox.settings().bytes_max {
+        let bytes_max = inbox.settings().bytes_max;
+        if stamp.bytes > bytes_max {
             return Err(Trouble::Unreadable(format!(
                 "it is larger than the whole inbox, {} MB; split it, set [inbox] `bytes` higher, or stop the server and \
                  use `lawpulse land`",
-                inbox.settings().bytes_max >> 20
+                bytes_max >> 20
             )));
         }
         let mapping = Mapping::find(&self.server.definitions(), &self.mapping)
@@ -305,20 +322,17 @@ impl Folder {
             return Err(Trouble::Unreadable("its name is not UTF-8; rename it".to_owned()));
         }
         let file = InputFile::new(path).map_err(|error| Trouble::Unreadable(error.to_string()))?;
-        let (inputs, sheets) =
-            file.sheets(&mapping, None).map_err(|error| self.trouble_of(path, error))?;
+        let sheets = file.sheets(&mapping, None);
+        let (inputs, sheets) = sheets.map_err(|error| self.trouble_of(path, error))?;
         for (sheet, why) in &sheets.passed_over {
             tracing::warn!(file = %path.display(), sheet, why, "a sheet is passed over");
         }
+        // All of them can be read, or nothing lands.
         for input in &inputs {
             self.judge(&mapping, input)?;
         }
         for input in &inputs {
             self.keep(name, &mapping, input, *stamp)?;
-        }
-        let name = self.move_away(name, path).map_err(|error| Trouble::later(&error))?;
-        if let Some(landed) = &mut self.landed {
-            landed.insert(name, Landed { stamp: *stamp, at: now });
         }
         self.status.lock().landed_at = Some(now);
         Ok(())
@@ -400,10 +414,10 @@ impl Folder {
     }
 
     /// Moves a file that has landed to where such files go; returns its name there.
-    fn move_away(&self, name: &str, path: &Path) -> anyhow::Result<String> {
+    fn move_away(&self, found: &Found) -> anyhow::Result<String> {
         match &self.settings.done {
-            Done::Keep => Ok(name.to_owned()),
-            Done::Move(folder) => move_into(path, folder, name),
+            Done::Keep => Ok(found.name.clone()),
+            Done::Move(folder) => move_into(&found.path, folder, &found.name),
         }
     }
 
@@ -424,8 +438,10 @@ impl Folder {
             self.mapping,
             self.settings.path.display()
         );
+        let written = std::fs::write(&note, text)
+            .and_then(|()| std::fs::set_permissions(&note, now.permissions()));
         // The file is where it belongs; without its note the log still says why.
-        if let Err(error) = std::fs::write(&note, text) {
+        if let Err(error) = written {
             tracing::error!(%error, note = %note.display(), "a note cannot be written");
         }
         let (source, file) = (self.status.name(), failed.join(&name));
@@ -482,7 +498,12 @@ fn is_meant(name: &str, pattern: Option<&glob::Pattern>) -> bool {
 /// Moves a file into a folder, under a numbered name where its own is taken; returns the name.
 fn move_into(path: &Path, folder: &Path, name: &str) -> anyhow::Result<String> {
     let moved = || -> io::Result<String> {
-        std::fs::create_dir_all(folder)?;
+        if !folder.is_dir() {
+            std::fs::create_dir_all(folder)?;
+            // Who may put files here may look for them there, whatever the mask of the service is.
+            let here = path.parent().unwrap_or(Path::new("")).metadata()?;
+            std::fs::set_permissions(folder, here.permissions())?;
+        }
         let name = free_name(name, |name| folder.join(name).symlink_metadata().is_ok());
         std::fs::rename(path, folder.join(&name))?;
         Ok(name)
