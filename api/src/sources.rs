@@ -20,7 +20,7 @@ use crate::inbox::Refusal;
 use crate::server::Server;
 
 pub use folder::{Done, Settings as FolderSettings};
-pub use postgres::{Encryption, Overlap, Settings as PostgresSettings, quoted, quoted_table};
+pub use postgres::{Encryption, Overlap, Settings as PostgresSettings, quoted_table};
 
 /// One `[[source]]` of the config file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -473,7 +473,7 @@ fn type_name(of: &Type) -> String {
 }
 
 /// A name in SQL, whatever its letters are.
-pub fn quoted(name: &str) -> String {
+fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
