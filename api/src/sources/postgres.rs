@@ -29,7 +29,7 @@ pub use tls::Encryption;
 
 /// How many rows that were sent last are remembered by their hashes, so that the overlap sends none again. Beyond
 /// that they are sent again, and are duplicates when they land.
-const RECENT_MAX: usize = 100_000;
+const RECENT_MAX: usize = 50_000;
 
 /// How long a database that fails is left alone at most.
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
@@ -168,17 +168,16 @@ impl Table {
         connection: &mut Option<Connection>,
         progress: &mut Progress,
     ) -> Result<(), Trouble> {
-        let connection = match connection {
-            Some(connection) if !connection.client.is_closed() => connection,
-            _ => {
-                let opened = self.settings.connect().await;
-                connection.insert(opened.map_err(|error| Trouble::later(&error))?)
-            }
+        let open = connection.take().filter(|connection| !connection.client.is_closed());
+        let open = match open {
+            Some(open) => Ok(open),
+            None => self.settings.connect().await,
         };
-        let before = std::mem::take(&mut progress.recent);
+        let connection = connection.insert(open.map_err(|error| Trouble::later(&error))?);
+        let before = progress.recent.clone();
         let mut sent: HashSet<String> = before.iter().cloned().collect();
-        let mut seen = Vec::new();
-        let mut after = None;
+        let mut seen: Vec<String> = Vec::new();
+        let mut after: Option<Place> = None;
         let mut limit = self.settings.batch;
         loop {
             let inbox = self.server.inbox();
@@ -213,6 +212,7 @@ impl Table {
             if !is_last {
                 // What comes later in this round may have been sent by the last one.
                 progress.recent.extend(before.iter().cloned());
+                progress.recent.truncate(2 * RECENT_MAX);
             }
             if new > 0 {
                 record::write(&self.record, progress).map_err(|error| Trouble::later(&error))?;
@@ -267,7 +267,7 @@ impl Table {
                 cursor: row.try_get(1).map_err(failed)?,
                 key: row.try_get(2).map_err(failed)?,
             });
-            let hash = blake3::hash(line.as_bytes()).to_hex()[..32].to_owned();
+            let hash = blake3::hash(line.as_bytes()).to_hex()[..16].to_owned();
             if !sent.contains(&hash) {
                 page.new += 1;
                 piece.push_str(&line);
