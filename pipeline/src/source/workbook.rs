@@ -377,7 +377,7 @@ fn find_header(
                 return Ok(Some((row, distinct(columns.zip(names)))));
             }
             Err(error) => {
-                let known = names.iter().filter(|name| mapping.columns().contains(name)).count();
+                let known = names.iter().filter(|name| is_read(mapping, name)).count();
                 if closest.as_ref().is_none_or(|(most, _)| known > *most) {
                     closest = Some((known, error));
                 }
@@ -433,7 +433,7 @@ fn line(row: &SheetRow, names: &HashMap<u32, String>, mapping: &Mapping) -> Stri
             Cell::Text(text) => quoted(text),
             Cell::Json(json) => json.clone(),
             Cell::Error(error) => {
-                if mapping.keeps_rest() || mapping.columns().contains(name) {
+                if mapping.keeps_rest() || is_read(mapping, name) {
                     let told = format!("cell {place}{} holds {error}", u64::from(row.row) + 1);
                     failed.get_or_insert(told);
                 }
@@ -452,6 +452,10 @@ fn line(row: &SheetRow, names: &HashMap<u32, String>, mapping: &Mapping) -> Stri
         None => object,
         Some(told) => format!("{REFUSED}{told}\t{object}"),
     }
+}
+
+fn is_read(mapping: &Mapping, name: &str) -> bool {
+    mapping.place_of(name, usize::MAX).is_some()
 }
 
 fn quoted(text: &str) -> String {
