@@ -148,7 +148,10 @@ struct LandArgs {
     /// Zone whose days a new lake counts in.
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
-    /// Files (.ndjson .jsonl .csv, also .gz .zst; .parquet) or folders.
+    /// Of workbooks, only the sheet of this name.
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+    /// Files (.ndjson .jsonl .csv, also .gz .zst; .parquet .xlsx) or folders.
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
 }
@@ -456,7 +459,8 @@ async fn demo(args: DemoArgs, config: Config, definitions: Arc<Definitions>) -> 
         let summary = simulate::simulate(&options, &|_| {}).context("failed to simulate")?;
         say(&format!("landing {} lines …", summary.events))?;
         let paths = [log.clone()];
-        let outcomes = land_into(&lake_path, None, "native", &paths, &definitions).await?;
+        let outcomes =
+            land_into(&lake_path, None, "native", (paths.as_slice(), None), &definitions).await?;
         say(&totals(&outcomes))?;
         std::fs::remove_dir_all(&log).context("failed to remove the simulated log")?;
     }
@@ -491,6 +495,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: PathBuf, clock: Clock) 
         oidc: config.oidc,
         limits: config.limits,
         inbox: config.inbox,
+        sources: config.sources,
         clock,
     }
 }
@@ -511,7 +516,9 @@ async fn land_paths(args: LandArgs, definitions: &Definitions) -> anyhow::Result
         }
         return Ok(());
     }
-    let outcomes = land_into(&args.lake, zone, &args.source, &args.paths, definitions).await?;
+    let sheet = args.sheet.as_deref();
+    let (lake, paths) = (&args.lake, args.paths.as_slice());
+    let outcomes = land_into(lake, zone, &args.source, (paths, sheet), definitions).await?;
     for outcome in &outcomes {
         if outcome.landed_before {
             say(&format!("{}: landed before", outcome.path.display()))?;
@@ -556,11 +563,11 @@ async fn land_into(
     lake: &Path,
     zone: Option<chrono_tz::Tz>,
     source: &str,
-    paths: &[PathBuf],
+    (paths, sheet): (&[PathBuf], Option<&str>),
     definitions: &Definitions,
 ) -> anyhow::Result<Vec<Outcome>> {
     let mapping = Mapping::find(definitions, source)?;
-    let inputs = source::find_inputs(paths)?;
+    let inputs = find_sheets(source::find_inputs(paths)?, &mapping, sheet)?;
     anyhow::ensure!(!inputs.is_empty(), "there is no file of a known format to land");
     let mut lake = Lake::open_or_create(lake, zone).await?;
     let lock = lake.lock()?;
@@ -582,6 +589,24 @@ async fn land_into(
     let refreshed = started.elapsed() - landed;
     tracing::info!("landing took {landed:.2?}, refreshing {refreshed:.2?}");
     Ok(outcomes)
+}
+
+/// The inputs with workbooks by their sheets; tells of sheets that are passed over.
+fn find_sheets(
+    inputs: Vec<source::InputFile>,
+    mapping: &Mapping,
+    named: Option<&str>,
+) -> anyhow::Result<Vec<source::InputFile>> {
+    let mut found = Vec::new();
+    for input in inputs {
+        let path = input.path().display().to_string();
+        let (sheets, all) = input.sheets(mapping, named)?;
+        for (sheet, why) in all.passed_over {
+            writeln!(io::stderr(), "{path}: sheet `{sheet}` is passed over: {why}")?;
+        }
+        found.extend(sheets);
+    }
+    Ok(found)
 }
 
 fn progress_bar(total_bytes: u64) -> ProgressBar {

@@ -1,5 +1,6 @@
 //! The config file of a server: one typed TOML file, in which everything may be left out.
 
+mod source;
 mod unit;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use crate::accounts::oidc;
 use crate::caller::Role;
 use crate::inbox;
+use crate::sources;
 use crate::sql_door::Limits;
 use crate::tls;
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub limits: LimitsByRole,
     /// What may wait to land.
     pub inbox: inbox::Settings,
+    /// What brings lines in by itself.
+    pub sources: Vec<sources::Settings>,
 }
 
 /// What queries may use, for each role.
@@ -79,6 +83,8 @@ struct Written {
     limits: WrittenLimits,
     #[serde(default)]
     inbox: WrittenInbox,
+    #[serde(default, rename = "source")]
+    sources: Vec<source::Written>,
     oidc: Option<oidc::Settings>,
 }
 
@@ -255,6 +261,7 @@ impl Config {
         let config = Self {
             limits: written.limits.resolved()?,
             inbox: written.inbox.resolved()?,
+            sources: source::resolved(written.sources, folder)?,
             lake: written.lake.map(at),
             sql: written.sql.map(at),
             http: written.http.listen,
@@ -300,12 +307,14 @@ mod tests {
         assert_eq!(config.inbox, inbox::Settings::default());
         assert_eq!(config.http, Some("127.0.0.1:8080".parse().unwrap()));
         assert_eq!(config.postgres, Some("127.0.0.1:15432".parse().unwrap()));
+        assert!(config.sources.is_empty());
         assert!(config.accounts.is_none() && config.tls.is_none() && config.oidc.is_none());
         // What is only shown works too, once the sign of a comment is taken away.
         let text = std::fs::read_to_string(&path).unwrap();
         let shown: Vec<&str> =
             text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
         let config = Config::parse(&shown.join("\n"), Path::new("/etc/lawpulse")).unwrap();
+        assert_eq!(config.sources.len(), 2);
         assert!(config.accounts.is_some() && config.tls.is_some() && config.oidc.is_some());
     }
 

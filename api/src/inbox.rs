@@ -19,6 +19,9 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 pub use draft::Draft;
 use receipts::{Key, Receipts};
 
+/// How many times as large as the whole inbox a body may be that has been unpacked.
+const UNPACKED_TIMES: u64 = 4;
+
 /// What may wait, and for how long, before it lands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -43,7 +46,7 @@ impl Default for Settings {
     }
 }
 
-/// A folder of bodies: `inbox/SOURCE/NUMBER-DIGEST[-KEY].ndjson`, with `inbox/*.partial` for those that are coming in.
+/// A folder of bodies: `inbox/SOURCE/NUMBER-DIGEST[-KEY][.NAME].ndjson`, with `inbox/*.partial` for those that are coming in.
 ///
 /// Only the process that holds the lake's write lock opens it, so that what waits is known without looking.
 #[derive(Debug)]
@@ -99,6 +102,15 @@ pub enum Kept {
     New,
     /// The same body was there, or had landed, before.
     Known,
+}
+
+/// What is known of a body before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Origin<'o> {
+    /// The client's key for it.
+    pub key: Option<&'o str>,
+    /// What it is called where it comes from.
+    pub name: Option<&'o str>,
 }
 
 /// Why a body was not kept.
@@ -199,26 +211,37 @@ impl Inbox {
         self.judging.acquire().await.ok()
     }
 
+    /// How large a body may be that has been unpacked.
+    pub fn unpacked_max(&self) -> u64 {
+        UNPACKED_TIMES.saturating_mul(self.settings.bytes_max)
+    }
+
     /// Begins a body that is written piece by piece.
     pub fn draft(&self) -> Result<Draft, Refusal> {
         Draft::create(&self.folder, Arc::clone(&self.receiving))
-            .map_err(|error| Refusal::Disk(self.folder.clone(), error))
+            .map_err(|error| self.refusal(error))
+    }
+
+    /// What is told of a disk that does not take a body.
+    pub fn refusal(&self, error: io::Error) -> Refusal {
+        Refusal::Disk(self.folder.clone(), error)
     }
 
     /// Keeps a body; it survives a crash and a power cut once this returns. Blocks while the disk writes.
     ///
     /// The same bytes again, or bytes with a key that was used for them before, are known: nothing is kept twice.
+    /// What a source calls them becomes a part of the body's name, which rejects show.
     pub fn keep(
         &self,
         draft: Draft,
         source: &str,
         (format, compression): (Format, Compression),
-        key: Option<&str>,
+        origin: Origin<'_>,
         now: DateTime<Utc>,
     ) -> Result<Kept, Refusal> {
         let digest = draft.digest();
         let keys: Vec<Key> =
-            [Some(Key::of_body(source, digest)), key.map(|key| Key::of_client(source, key))]
+            [Some(Key::of_body(source, digest)), origin.key.map(|key| Key::of_client(source, key))]
                 .into_iter()
                 .flatten()
                 .collect();
@@ -226,7 +249,9 @@ impl Inbox {
             return Ok(Kept::Known);
         }
         let name = receipts::body_name(digest, keys.get(1));
-        let name = format!("{name}.{}{}", format.extension(), compression.suffix());
+        let ending = format!(".{}{}", format.extension(), compression.suffix());
+        let called = origin.name.map(|called| called.strip_suffix(&ending).unwrap_or(called));
+        let name = format!("{name}{}{ending}", called.map(receipts::plain).unwrap_or_default());
         let kept = self.write(draft, source, &name, digest, &keys, now);
         let mut state = self.state();
         for key in &keys {
@@ -244,7 +269,7 @@ impl Inbox {
         }
         drop(state);
         self.kept.notify_all();
-        kept.map(|()| Kept::New).map_err(|error| Refusal::Disk(self.folder.clone(), error))
+        kept.map(|()| Kept::New).map_err(|error| self.refusal(error))
     }
 
     /// Marks the keys as coming in, or finds them known. Waits for another who brings the same.

@@ -20,6 +20,7 @@ pub mod pgwire;
 pub mod relay;
 pub mod schema;
 pub mod server;
+pub mod sources;
 pub mod sql_door;
 pub mod standing;
 pub mod telemetry;

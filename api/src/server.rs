@@ -32,6 +32,7 @@ use crate::listen;
 use crate::measure::{self, Measurement};
 use crate::orders::{Order, Orders};
 use crate::pgwire::{self, login::Logins};
+use crate::sources;
 use crate::sql_door::{Door, Sight};
 use crate::telemetry::Telemetry;
 use crate::tls::{self, Tls};
@@ -81,6 +82,8 @@ pub struct Options {
     pub limits: LimitsByRole,
     /// What may wait to land.
     pub inbox: inbox::Settings,
+    /// What brings lines in by itself.
+    pub sources: Vec<sources::Settings>,
     /// The present.
     pub clock: Clock,
 }
@@ -101,6 +104,7 @@ impl Options {
             oidc: None,
             limits: LimitsByRole::default(),
             inbox: inbox::Settings::default(),
+            sources: Vec::new(),
             clock: Clock::Machine,
         }
     }
@@ -145,6 +149,8 @@ pub struct Server {
     audit: Arc<Audit>,
     inbox: Inbox,
     orders: Orders,
+    root: PathBuf,
+    sources: Vec<Arc<sources::Status>>,
     door: Door,
     telemetry: Telemetry,
     view: RwLock<Arc<View>>,
@@ -181,6 +187,7 @@ impl Server {
         let identities = Identities::pseudonyms_of(&options.lake)?;
         let sight = Sight::new(identities, catalogue.clone(), options.clock, audit.table());
         let audit = Arc::new(audit);
+        let sources = sources::open(&options.sources, &definitions)?;
         Ok(Self {
             catalogue,
             definitions: RwLock::new(definitions),
@@ -191,6 +198,8 @@ impl Server {
             inbox: Inbox::open(&options.lake, options.inbox, Clock::Machine.now())
                 .context("failed to open the inbox")?,
             orders,
+            root: options.lake.clone(),
+            sources,
             door: Door::new(&options.limits, sight, telemetry.clone(), audit)?,
             telemetry,
             view: RwLock::new(view),
@@ -267,6 +276,16 @@ impl Server {
         &self.orders
     }
 
+    /// The lake's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How the sources do that bring lines in by themselves, in the order of the config file.
+    pub fn sources(&self) -> &[Arc<sources::Status>] {
+        &self.sources
+    }
+
     /// The metrics.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -339,6 +358,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let watching = tokio::spawn(watch(Arc::clone(&server)));
     let keeping = tokio::spawn(keep_keys(Arc::clone(&server)));
     let auditing = tokio::spawn(keep_audit_log(log.clone()));
+    let bringing = sources::start(&server, &options.sources);
     let addresses = (listener.local_addr(), postgres.local_addr());
     let (Ok(http_address), Ok(postgres_address)) = addresses else {
         anyhow::bail!("failed to read the addresses");
@@ -360,7 +380,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     .await
     .context("the HTTP server failed")?;
     sessions.await.context("the PostgreSQL wire failed")??;
-    for task in [landing, measuring, watching, keeping, auditing] {
+    for task in bringing.into_iter().chain([landing, measuring, watching, keeping, auditing]) {
         task.abort();
     }
     log.move_to_table().await.context("the audit log stays in its journal")

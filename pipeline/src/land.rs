@@ -181,7 +181,7 @@ async fn settle_rejects(
         .iter()
         .zip(&group.files)
         .filter(|(input, file)| input.before() == Before::Maybe && file.outcome.rejected > 0)
-        .map(|(input, _)| input.path().display().to_string())
+        .map(|(input, _)| input.label().display().to_string())
         .collect();
     let landed = files_with_rejects(table, &maybe).await?;
     let mut headers = Vec::new();
@@ -372,7 +372,7 @@ impl Run<'_> {
             let (path, bytes, mut reader) = match input {
                 Input::File(file) => {
                     let reader = FileReader::open(file, self.mapping)?;
-                    (file.path().to_owned(), file.size()?, reader)
+                    (file.label(), file.size()?, reader)
                 }
                 Input::Refused(path, tasks) => (path.clone(), 0, FileReader::given(path, tasks)),
             };

@@ -6,6 +6,7 @@ mod files;
 pub mod mapping;
 mod parse;
 mod text;
+pub mod workbook;
 
 pub(crate) use files::{Before, FileReader, Packed, Task};
 pub use files::{Compression, Format, InputFile, find_inputs};
@@ -55,12 +56,38 @@ pub fn judge(
     body: impl Read + Send + 'static,
     limits: Limits,
 ) -> Result<Judged> {
+    let name = PathBuf::from("the body");
+    let text = Packed { input: body, format, compression, unpacked_max: limits.unpacked_bytes };
+    let reader = FileReader::of_text(name, text, mapping)?;
+    judge_lines(mapping, zone, known_orgs, now, reader, limits)
+}
+
+/// Judges a file as landing will judge it, as [`judge`] does a body.
+///
+/// An error that [`Error::is_about`](crate::error::Error::is_about) the file says why it cannot land.
+pub fn judge_file(
+    mapping: &Mapping,
+    zone: Tz,
+    known_orgs: HashSet<String>,
+    now: DateTime<Utc>,
+    file: &InputFile,
+    limits: Limits,
+) -> Result<Judged> {
+    let reader = FileReader::open_bounded(file, mapping, limits.unpacked_bytes)?;
+    judge_lines(mapping, zone, known_orgs, now, reader, limits)
+}
+
+fn judge_lines(
+    mapping: &Mapping,
+    zone: Tz,
+    known_orgs: HashSet<String>,
+    now: DateTime<Utc>,
+    mut reader: FileReader,
+    limits: Limits,
+) -> Result<Judged> {
     let known_orgs = mapping.asks_for_known_orgs().then(|| Arc::new(known_orgs));
     let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
     let mut parser = Parser::new(mapping, zone, rules, known_orgs);
-    let name = PathBuf::from("the body");
-    let text = Packed { input: body, format, compression, unpacked_max: limits.unpacked_bytes };
-    let mut reader = FileReader::of_text(name, text, mapping)?;
     let mut judged = Judged::default();
     let mut lines = reader.header_lines();
     while let Some(task) = reader.next_task()? {

@@ -172,8 +172,7 @@ fn check_lake(lake: &Path, bodies: &[Body], seed: u64) {
 fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     let seed =
         std::env::var("LAWPULSE_FAULT_SEED").map_or(20_241_128, |seed| seed.parse().unwrap());
-    let rounds =
-        std::env::var("LAWPULSE_FAULT_ROUNDS").map_or(12, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var("LAWPULSE_FAULT_ROUNDS").map_or(8, |rounds| rounds.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let (lake, log) = (folder.path().join("lake"), folder.path().join("errors"));
     let mut dice = Dice(seed);
@@ -350,28 +349,34 @@ fn a_damaged_file_is_named_and_what_was_acknowledged_lands_when_it_is_restored()
     let lake = folder.path().join("lake");
     let log = folder.path().join("log.ndjson");
     let lines: Vec<String> =
-        (0..50).map(|number| patrol(&format!("old-{number}")).trim_end().to_owned()).collect();
+        (0..3_000).map(|number| patrol(&format!("old-{number}")).trim_end().to_owned()).collect();
     write_lines(&log, lines.iter().map(String::as_str));
     land(&lake, "native", std::slice::from_ref(&log));
     let events = files_below(&lake.join("events"));
-    let damaged = events
-        .into_keys()
-        .find(|path| path.extension().is_some_and(|kind| kind == "parquet"))
-        .unwrap();
-    let whole = fs::read(&damaged).unwrap();
-    let mut broken = whole.clone();
-    let middle = broken.len() / 2;
-    broken[8..middle].fill(0xa5);
-    fs::write(&damaged, &broken).unwrap();
+    let is_data = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "parquet");
+    let damaged = events.into_keys().find(is_data).unwrap();
     let name = damaged.file_name().unwrap().to_str().unwrap();
+    let whole = fs::read(&damaged).unwrap();
+    let damage = |from: usize, to: usize| {
+        let mut broken = whole.clone();
+        broken[from..to].fill(0xa5);
+        fs::write(&damaged, &broken).unwrap();
+    };
+    // Its end says what is where in it.
+    damage(whole.len() - 200, whole.len() - 8);
+    let output = Server::command(&lake, &[]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains(name) && told.contains("restore it from a backup"), "{told}");
 
+    damage(8, whole.len() / 3);
     let server = Server::start(&lake, &[]);
     assert_eq!(server.push(&[], patrol("new").as_bytes()).status, 200);
     let told = wait_for("it is said that landing does not get on", || {
         let answer = get(&format!("{}/readyz", server.url), &[]).unwrap();
         (answer.status == 503).then_some(answer.text)
     });
-    assert!(told.contains(name), "{told}");
+    assert!(told.contains(name) && told.contains("restore it from a backup"), "{told}");
     assert_eq!(files_below(&lake.join("inbox")).len(), 1, "what was acknowledged waits");
     let answer =
         server.sql("select count(distinct attributes) as n, max(object_id) as last from events");
@@ -380,5 +385,5 @@ fn a_damaged_file_is_named_and_what_was_acknowledged_lands_when_it_is_restored()
     fs::write(&damaged, &whole).unwrap();
     wait_for("the inbox has landed", || files_below(&lake.join("inbox")).is_empty().then_some(()));
     wait_for("landing is well", || (server.get("/readyz").status == 200).then_some(()));
-    assert_eq!(sql_value(&lake, "select count(distinct event_id) from events"), "51");
+    assert_eq!(sql_value(&lake, "select count(distinct event_id) from events"), "3001");
 }

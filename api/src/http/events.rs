@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::http::problem::Problem;
 use crate::http::query::{Nothing, Query};
 use crate::http::sql::json_rows;
-use crate::inbox::{Draft, Full, Kept, Refusal};
+use crate::inbox::{Draft, Full, Kept, Origin, Refusal};
 use crate::server::Server;
 
 /// A body of at most this size is judged in memory; a larger one is written to the inbox piece by piece first.
@@ -34,9 +34,6 @@ const HEARD_OUT_BYTES: usize = 8 << 20;
 
 /// How many refused lines an answer shows.
 const SHOWN_MAX: usize = 1000;
-
-/// How many times as large as the whole inbox a body may be that has been unpacked.
-const UNPACKED_TIMES: u64 = 4;
 
 /// The letters of an `Idempotency-Key`.
 const KEY_LETTERS_MAX: usize = 256;
@@ -279,10 +276,8 @@ impl Push {
     /// Judges a body as landing will judge it.
     fn judge(&self, server: &Server, body: Box<dyn Read + Send>) -> Result<Judged, Problem> {
         let view = server.view();
-        let limits = Limits {
-            rejects_shown: SHOWN_MAX,
-            unpacked_bytes: UNPACKED_TIMES * server.inbox().settings().bytes_max,
-        };
+        let limits =
+            Limits { rejects_shown: SHOWN_MAX, unpacked_bytes: server.inbox().unpacked_max() };
         let (known_orgs, now) = (view.org_ids(), Clock::Machine.now());
         let written = (self.format, self.compression);
         source::judge(&self.mapping, view.zone(), known_orgs, now, written, body, limits).map_err(
@@ -317,7 +312,8 @@ impl Push {
         };
         let written = (self.format, self.compression);
         let now = Clock::Machine.now();
-        Ok(server.inbox().keep(draft, &self.source, written, self.key.as_deref(), now)?)
+        let origin = Origin { key: self.key.as_deref(), name: None };
+        Ok(server.inbox().keep(draft, &self.source, written, origin, now)?)
     }
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use prometheus::TextEncoder;
 
 use crate::clock::Clock;
 use crate::exposition::{Family, Kind, Series, render};
 use crate::http::problem::Problem;
 use crate::server::Server;
+use crate::sources::Facts;
 
 /// The district's numbers, then the process's own, for Prometheus.
 #[utoipa::path(
@@ -29,6 +31,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     text.push_str(&server.watched());
     text.push_str(&render(&own_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
+    text.push_str(&render(&source_families(&server)));
     text.push_str(&render(&audit_families(&server)));
     text.push_str(&server.telemetry().text().map_err(|error| Problem::internal(&error))?);
     let process = TextEncoder::new()
@@ -61,6 +64,62 @@ fn inbox_families(server: &Server) -> Vec<Family> {
     ]
 }
 
+/// How the sources do that bring lines in by themselves.
+fn source_families(server: &Server) -> Vec<Family> {
+    let facts: Vec<_> =
+        server.sources().iter().map(|source| (source.name().to_owned(), source.facts())).collect();
+    let family = |name: &str, help: &str, kind: Kind, value: fn(&Facts) -> Option<f64>| Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind,
+        series: facts
+            .iter()
+            .filter_map(|(source, facts)| {
+                let labels = vec![("source".to_owned(), source.clone())];
+                Some(Series { labels, value: value(facts)? })
+            })
+            .collect(),
+    };
+    vec![
+        family(
+            "lawpulse_source_files_waiting",
+            "Files of a folder that have not landed yet.",
+            Kind::Gauge,
+            |facts| Some(facts.waiting as f64),
+        ),
+        family(
+            "lawpulse_source_oldest_seconds",
+            "How long the oldest file that has not landed has been in its folder; 0 when none waits.",
+            Kind::Gauge,
+            |facts| Some(facts.oldest.as_secs_f64()),
+        ),
+        family(
+            "lawpulse_source_landed_timestamp_seconds",
+            "When something of a source last came in; absent before the first since the start.",
+            Kind::Gauge,
+            |facts| facts.landed_at.map(seconds_of),
+        ),
+        family(
+            "lawpulse_source_looked_timestamp_seconds",
+            "When a source was last looked at; absent before the first time.",
+            Kind::Gauge,
+            |facts| facts.looked_at.map(seconds_of),
+        ),
+        family(
+            "lawpulse_source_failing",
+            "1 while a source cannot be reached; the log says why.",
+            Kind::Gauge,
+            |facts| Some(f64::from(u8::from(facts.error.is_some()))),
+        ),
+        family(
+            "lawpulse_source_failed_files_total",
+            "Files that cannot be read and were set aside, with a note that says why.",
+            Kind::Counter,
+            |facts| Some(facts.failed as f64),
+        ),
+    ]
+}
+
 fn audit_families(server: &Server) -> Vec<Family> {
     let Some((head, waiting)) = server.audit().state() else { return Vec::new() };
     vec![
@@ -86,12 +145,16 @@ fn gauge(name: &str, help: &str, values: Vec<f64>) -> Family {
     }
 }
 
+fn seconds_of(instant: DateTime<Utc>) -> f64 {
+    instant.timestamp_micros() as f64 / 1e6
+}
+
 fn own_families(server: &Server) -> Vec<Family> {
     let view = server.view();
     let facts = view.facts();
     let measured = server.measured();
-    let seconds = |instant: Option<chrono::DateTime<chrono::Utc>>| -> Vec<f64> {
-        instant.map(|instant| instant.timestamp_micros() as f64 / 1e6).into_iter().collect()
+    let seconds = |instant: Option<DateTime<Utc>>| -> Vec<f64> {
+        instant.map(seconds_of).into_iter().collect()
     };
     let rejects = facts.rejects_by_source.iter().map(|(source, count)| Series {
         labels: vec![("source".to_owned(), source.clone())],

@@ -45,6 +45,19 @@ pub(super) fn body_name(digest: Digest, client: Option<&Key>) -> String {
     client.map_or_else(|| digest.clone(), |key| format!("{digest}-{}", hex(key.0)))
 }
 
+/// What a source calls a body as a part of its file name, which has 255 bytes at most.
+pub(super) fn plain(name: &str) -> String {
+    const BYTES_MAX: usize = 120;
+    let mut plain = String::from(".");
+    for letter in name.chars().map(|c| if c == '/' || c.is_control() { '_' } else { c }) {
+        if plain.len() + letter.len_utf8() > BYTES_MAX {
+            break;
+        }
+        plain.push(letter);
+    }
+    plain
+}
+
 /// What a body's file name tells: its digest, and the key of its client.
 pub(super) fn read_body_name(name: &str) -> (Option<Digest>, Option<Key>) {
     let (stem, _) = name.split_once('.').unwrap_or((name, ""));

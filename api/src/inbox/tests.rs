@@ -18,7 +18,7 @@ fn open(lake: &Path) -> Inbox {
 fn put(inbox: &Inbox, source: &str, body: &[u8], key: Option<&str>) -> Result<Kept, Refusal> {
     let mut draft = inbox.draft().unwrap();
     draft.write_all(body).unwrap();
-    inbox.keep(draft, source, WRITTEN, key, at(0))
+    inbox.keep(draft, source, WRITTEN, Origin { key, name: None }, at(0))
 }
 
 fn bodies(inbox: &Inbox, source: &str) -> Vec<Vec<u8>> {

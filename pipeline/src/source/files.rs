@@ -1,4 +1,4 @@
-//! Files and bodies as sources: JSON lines or arrays, CSV and Parquet, plain or compressed.
+//! Files and bodies as sources: JSON lines or arrays, CSV, Parquet and workbooks, text plain or compressed.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -14,6 +14,7 @@ use crate::source::array::ArrayReader;
 use crate::source::chunk::{Chunk, ChunkReader, Lines};
 use crate::source::mapping::Mapping;
 use crate::source::text::{self, Header, Text};
+use crate::source::workbook::{self, Sheets};
 
 const PARQUET_BATCH_ROWS: usize = 16_384;
 const READ_BUFFER_BYTES: usize = 1 << 20;
@@ -27,6 +28,8 @@ pub enum Format {
     Csv,
     /// Parquet.
     Parquet,
+    /// A sheet of an Excel workbook.
+    Workbook,
 }
 
 impl Format {
@@ -36,6 +39,7 @@ impl Format {
             Self::Json => "ndjson",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::Workbook => "xlsx",
         }
     }
 }
@@ -88,10 +92,13 @@ pub struct InputFile {
     path: PathBuf,
     format: Format,
     compression: Compression,
+    /// Of a workbook, the sheet.
+    sheet: Option<String>,
 }
 
 impl InputFile {
-    /// Recognises `.ndjson`, `.jsonl`, `.json`, `.csv` and `.parquet`, the text formats also with `.gz` or `.zst`.
+    /// Recognises `.ndjson`, `.jsonl`, `.json`, `.csv`, `.parquet` and `.xlsx`, the text formats also with `.gz` or `.zst`.
+    /// A workbook is landed by its [sheets](Self::sheets).
     pub fn new(path: &Path) -> Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let lower = name.to_ascii_lowercase();
@@ -106,20 +113,57 @@ impl InputFile {
             Some("ndjson" | "jsonl" | "json") => Format::Json,
             Some("csv") => Format::Csv,
             Some("parquet") if compression == Compression::None => Format::Parquet,
+            Some("xlsx" | "xlsm") if compression == Compression::None => Format::Workbook,
+            Some("xls" | "xlsb" | "ods" | "et") => {
+                return Err(Error::Request(format!(
+                    "`{}` is a workbook of another format; save it as .xlsx",
+                    path.display()
+                )));
+            }
             _ => {
                 return Err(Error::Request(format!(
-                    "`{}` has no known format; use .ndjson, .jsonl, .json, .csv (also .gz, .zst) or .parquet",
+                    "`{}` has no known format; use .ndjson, .jsonl, .json, .csv (also .gz, .zst), .parquet or .xlsx",
                     path.display()
                 )));
             }
         };
-        Ok(Self { before: Before::ByDigest, path: path.to_owned(), format, compression })
+        let (before, path) = (Before::ByDigest, path.to_owned());
+        Ok(Self { before, path, format, compression, sheet: None })
+    }
+
+    /// Of a workbook, the sheets that the mapping can read, or the one that is `named`, and why the others are passed
+    /// over. Any other file stays as it is.
+    pub fn sheets(self, mapping: &Mapping, named: Option<&str>) -> Result<(Vec<Self>, Sheets)> {
+        if self.format != Format::Workbook {
+            return Ok((vec![self], Sheets::default()));
+        }
+        let sheets = workbook::sheets(&self.path, mapping, named)?;
+        let of_sheet = |sheet: &String| Self { sheet: Some(sheet.clone()), ..self.clone() };
+        Ok((sheets.fitting.iter().map(of_sheet).collect(), sheets))
+    }
+
+    /// What the file is called beside its refused lines: its path, and the sheet.
+    pub fn label(&self) -> PathBuf {
+        match &self.sheet {
+            Some(sheet) => workbook::label(&self.path, sheet),
+            None => self.path.clone(),
+        }
+    }
+
+    /// The sheet's name, of a workbook.
+    pub fn sheet(&self) -> Option<&str> {
+        self.sheet.as_deref()
     }
 
     /// The file as one that lands once under its path, and has been `tried` before or not.
     #[must_use]
     pub fn pushed(self, tried: bool) -> Self {
         Self { before: if tried { Before::Maybe } else { Before::No }, ..self }
+    }
+
+    /// How its rows are written and packed.
+    pub fn written(&self) -> (Format, Compression) {
+        (self.format, self.compression)
     }
 
     pub(crate) fn before(&self) -> Before {
@@ -194,13 +238,34 @@ enum Digest {
 impl FileReader {
     /// Opens a file; a CSV or Parquet header without the mapping's columns is an error.
     pub(crate) fn open(input: &InputFile, mapping: &Mapping) -> Result<Self> {
+        Self::open_bounded(input, mapping, u64::MAX)
+    }
+
+    /// Opens a file that may have so many bytes unpacked, if it is text.
+    pub(crate) fn open_bounded(
+        input: &InputFile,
+        mapping: &Mapping,
+        unpacked_max: u64,
+    ) -> Result<Self> {
         let path = input.path.clone();
         if input.format == Format::Parquet {
             return Self::open_parquet(path, mapping);
         }
+        if input.format == Format::Workbook {
+            let Some(sheet) = input.sheet() else {
+                return Err(Error::internal("a workbook is landed by its sheets"));
+            };
+            let input = workbook::text(&path, sheet, mapping)?;
+            let (format, compression) = (Format::Json, Compression::None);
+            return Self::of_text(
+                path,
+                Packed { input, format, compression, unpacked_max },
+                mapping,
+            );
+        }
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         let (format, compression) = (input.format, input.compression);
-        let text = Packed { input: file, format, compression, unpacked_max: u64::MAX };
+        let text = Packed { input: file, format, compression, unpacked_max };
         Self::of_text(path, text, mapping)
     }
 

@@ -16,6 +16,7 @@ use crate::event::{self, Event, EventColumns, Reason, Refusal, Reject, Rules};
 use crate::source::chunk::{Chunk, Overlong};
 use crate::source::files::Task;
 use crate::source::mapping::{Implied, Mapping, Row, Value};
+use crate::source::workbook;
 use crate::zone::{LocalClock, Month, date_of};
 
 /// The accepted events of one month in one piece of a file.
@@ -104,6 +105,9 @@ impl<'m> Parser<'m> {
     fn judge_json(&mut self, line: &str, parsed: &mut Parsed) -> Result<(), Refusal> {
         if line.len() > self.mapping.max_line_bytes() {
             return Err(self.too_long(line.len()));
+        }
+        if let Some(refusal) = workbook::refusal(line) {
+            return Err(refusal);
         }
         let row = json_row(line, self.mapping)?;
         self.judge_row(row, parsed)
