@@ -197,6 +197,18 @@ impl AuditLog {
         journal::remove(&self.0.journal_folder, number)
     }
 
+    /// The table, for whoever keeps it in order; no row is moved to it meanwhile.
+    pub(crate) async fn table(&self) -> tokio::sync::MutexGuard<'_, Table> {
+        self.0.table.lock().await
+    }
+
+    /// Shows readers the table as it is now.
+    pub(crate) async fn show(&self, table: &Table) -> Result<()> {
+        let moved = table.provider().await?;
+        self.state().moved = moved;
+        Ok(())
+    }
+
     fn end(&self, id: u64, ended: Ended) {
         let mut state = self.state();
         let Some(begun) = state.open.remove(&id) else { return };

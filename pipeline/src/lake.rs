@@ -1,5 +1,7 @@
 //! The Delta tables of a lake: created, appended to, rewritten and read; the only writer.
 
+mod upkeep;
+
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::event;
 use crate::zone;
+
+pub(crate) use upkeep::Merging;
 
 /// The name of the table of events and rejects.
 pub const EVENTS: &str = "events";
@@ -457,6 +461,22 @@ impl Table {
         note: serde_json::Value,
     ) -> Result<u64> {
         let mode = if removes.is_empty() { SaveMode::Append } else { SaveMode::Overwrite };
+        let operation = DeltaOperation::Write {
+            mode,
+            partition_by: self.partition.clone().map(|partition| vec![partition]),
+            predicate: None,
+        };
+        self.commit_as(operation, adds, removes, progress, note).await
+    }
+
+    async fn commit_as(
+        &mut self,
+        operation: DeltaOperation,
+        adds: Vec<Add>,
+        removes: Vec<Remove>,
+        progress: Vec<(String, i64)>,
+        note: serde_json::Value,
+    ) -> Result<u64> {
         let actions = removes
             .into_iter()
             .map(Action::Remove)
@@ -466,12 +486,9 @@ impl Table {
             progress.into_iter().map(|(source, at)| Transaction::new(source, at)).collect();
         let properties = CommitProperties::default()
             .with_metadata([("lawpulse".to_owned(), note)])
-            .with_application_transactions(transactions);
-        let operation = DeltaOperation::Write {
-            mode,
-            partition_by: self.partition.clone().map(|partition| vec![partition]),
-            predicate: None,
-        };
+            .with_application_transactions(transactions)
+            // It would list the whole log at each commit; maintenance does it now and then.
+            .with_cleanup_expired_logs(Some(false));
         let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
         let snapshot = state.snapshot().clone();
         let committed = CommitBuilder::from(properties)

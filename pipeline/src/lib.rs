@@ -16,6 +16,7 @@ pub mod event;
 mod functions;
 pub mod lake;
 pub mod land;
+pub mod maintain;
 mod memory;
 pub mod model;
 pub mod pseudonym;

@@ -13,6 +13,7 @@ use pipeline::Result;
 use pipeline::definition::Definitions;
 use pipeline::lake::Lake;
 use pipeline::land::{self, Outcome};
+use pipeline::maintain::{self, Done, Policy};
 use pipeline::metric::{self, Catalogue, Grain, Period, Request, Sample};
 use pipeline::query::{Reader, View};
 use pipeline::reference::{self, Loaded};
@@ -210,6 +211,10 @@ impl TestLake {
 
     pub(crate) fn refresh_by(&mut self, definitions: &Definitions) -> Vec<Refreshed> {
         wait(refresh::refresh(&mut self.lake, &self.lock, definitions)).expect("a refresh")
+    }
+
+    pub(crate) fn maintain(&mut self, policy: Policy, now: DateTime<Utc>) -> Result<Vec<Done>> {
+        wait(maintain::maintain(&mut self.lake, &self.lock, policy, now))
     }
 
     pub(crate) fn view(&self) -> Arc<View> {

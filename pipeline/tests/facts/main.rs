@@ -24,6 +24,8 @@ mod replay;
 
 mod refresh;
 
+mod maintain;
+
 mod choices;
 
 mod distinct;
