@@ -1,5 +1,6 @@
 //! The Delta tables of a lake: created, appended to, rewritten and read; the only writer.
 
+mod history;
 mod upkeep;
 
 use std::collections::HashSet;
@@ -98,6 +99,12 @@ impl Lake {
         Ok(Self { root, zone, events })
     }
 
+    /// A lake in another folder that shares these events, for what is made of them and is not to be kept.
+    pub(crate) fn with_events(&self, root: &Path, events: Table) -> Result<Self> {
+        let root = root.canonicalize().map_err(Error::io("open", root))?;
+        Ok(Self { root, zone: self.zone, events })
+    }
+
     /// The lake's folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -142,6 +149,8 @@ pub struct Table {
     delta: DeltaTable,
     schema: SchemaRef,
     partition: Option<String>,
+    /// Whether it is of an older version, and stays so.
+    is_pinned: bool,
 }
 
 /// A data file of a table.
@@ -224,6 +233,7 @@ impl Table {
             delta,
             schema,
             partition,
+            is_pinned: false,
         }))
     }
 
@@ -242,8 +252,11 @@ impl Table {
         self.delta.version().unwrap_or_default()
     }
 
-    /// Sees the newest version.
+    /// Sees the newest version, unless the handle is of an older one on purpose.
     pub async fn update(&mut self) -> Result<()> {
+        if self.is_pinned {
+            return Ok(());
+        }
         self.delta.update_state().await.map_err(Error::table("read", &self.name))
     }
 

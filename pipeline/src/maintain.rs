@@ -272,7 +272,7 @@ fn properties(kept_for: Duration) -> [(&'static str, String); 3] {
 }
 
 /// The folders of a lake's tables, in their order.
-fn tables(root: &Path) -> Result<Vec<String>> {
+pub(crate) fn tables(root: &Path) -> Result<Vec<String>> {
     let mut found: Vec<String> = [EVENTS, AUDIT_LOG].map(str::to_owned).to_vec();
     for group in ["reference", "rollups"] {
         let folder = root.join(group);

@@ -131,7 +131,7 @@ impl Table {
     }
 
     /// The statistics of the rows of several files together.
-    fn statistics_of(&self, files: &[DataFile]) -> Result<Value> {
+    pub(crate) fn statistics_of(&self, files: &[DataFile]) -> Result<Value> {
         let paths: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
         let statistics = state
@@ -202,6 +202,25 @@ impl Table {
             swept.bytes += metadata.len();
         }
         Ok(swept)
+    }
+
+    /// The files in the table's folder that the newest version does not read.
+    pub(crate) fn unread_files(&self) -> Result<Vec<DataFile>> {
+        let read: HashSet<String> = self.files()?.into_iter().map(|file| file.path).collect();
+        let unread = data_files(&self.folder)?.into_iter().filter(|(path, _)| !read.contains(path));
+        let file = |(path, metadata): (String, std::fs::Metadata)| DataFile {
+            path,
+            partition: None,
+            rows: 0,
+            bytes: metadata.len(),
+        };
+        Ok(unread.map(file).collect())
+    }
+
+    /// Removes a file that [`Table::unread_files`] found.
+    pub(crate) fn remove_unread(&self, file: &DataFile) -> Result<()> {
+        let path = self.folder.join(&file.path);
+        std::fs::remove_file(&path).map_err(Error::io("remove", &path))
     }
 
     /// The files that were taken out of the table, and when (milliseconds UTC).

@@ -26,6 +26,10 @@ mod refresh;
 
 mod maintain;
 
+mod past;
+
+mod erase;
+
 mod choices;
 
 mod distinct;

@@ -71,6 +71,14 @@ fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A lake that knows its officers before they act, so that they have the same numbers however they come.
+fn registered() -> TestLake {
+    let lake = TestLake::new();
+    let officers: String = (0..7).map(|number| format!("o-{number},longta\n")).collect();
+    lake.reference("officers", &format!("officer_id,org_id\n{officers}"));
+    lake
+}
+
 /// A lake of many small landings, each with its refresh.
 fn landed_in_pieces() -> TestLake {
     let mut lake = TestLake::new();
@@ -153,7 +161,7 @@ fn a_log_is_shortened_to_what_history_needs_and_the_table_stays_readable() {
     assert!(entries(&lake) < many);
     assert_eq!(numbers(&lake), before);
     // Who has looked at the lake before does not need the log again; the files are another matter.
-    assert_eq!(view.version() < lake.view().version(), true);
+    assert!(view.version() < lake.view().version());
     lake.land(&[event(77)]);
     lake.refresh();
     assert_eq!(lake.rows("select count(*) from events"), ["25"]);
@@ -194,14 +202,14 @@ fn a_rehearsal_changes_nothing_and_tells_what_a_round_does() {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 6, ..Config::default() })]
+    #![proptest_config(Config { cases: 3, max_shrink_iters: 8, failure_persistence: None, ..Config::default() })]
 
     /// Landings and rounds in any order give what one landing of everything gives.
     #[test]
     fn many_small_landings_with_rounds_between_are_one_large_landing(
-        steps in proptest::collection::vec((0..40u32, 1..6u32, any::<bool>()), 1..10),
+        steps in proptest::collection::vec((0..40u32, 1..6u32, any::<bool>()), 1..7),
     ) {
-        let mut lake = TestLake::new();
+        let mut lake = registered();
         let mut whole = Vec::new();
         for (first, n, is_round) in steps {
             let lines: Vec<Line> = (first..first + n).map(event).collect();
@@ -214,19 +222,9 @@ proptest! {
         }
         lake.maintain(ALL, lake.now).unwrap();
         lake.refresh();
-        let mut large = TestLake::new();
+        let mut large = registered();
         large.land(&whole);
         large.refresh();
-        // Officers get their numbers in the order of their coming.
-        let comparable = |lake: &TestLake| {
-            let mut found = numbers(lake);
-            found.remove("officer_numbers");
-            found.remove("officer_days");
-            found.insert("sets", lake.rows(
-                "select event_date, org_id, level, set_count(officers) from officer_days order by 1, 2, 3",
-            ));
-            found
-        };
-        prop_assert_eq!(comparable(&lake), comparable(&large));
+        prop_assert_eq!(numbers(&lake), numbers(&large));
     }
 }
