@@ -197,6 +197,34 @@ impl AuditLog {
         journal::remove(&self.0.journal_folder, number)
     }
 
+    /// How many rows of the table name somebody.
+    pub(crate) async fn rows_that_name(&self, id: &str) -> Result<u64> {
+        let context = SessionContext::new();
+        let failed = || Error::query("looking through the audit log");
+        context.register_table(AUDIT_LOG, self.provider()).map_err(failed())?;
+        let id = id.replace('\'', "''");
+        let named = ["account", "subject", "parameters", "detail"]
+            .map(|column| format!("strpos(coalesce({column}, ''), '{id}') > 0"))
+            .join(" or ");
+        let frame = context
+            .sql(&format!("select sequence from {AUDIT_LOG} where {named}"))
+            .await
+            .map_err(failed())?;
+        Ok(frame.count().await.map_err(failed())? as u64)
+    }
+
+    /// The table, for whoever keeps it in order; no row is moved to it meanwhile.
+    pub(crate) async fn table(&self) -> tokio::sync::MutexGuard<'_, Table> {
+        self.0.table.lock().await
+    }
+
+    /// Shows readers the table as it is now.
+    pub(crate) async fn show(&self, table: &Table) -> Result<()> {
+        let moved = table.provider().await?;
+        self.state().moved = moved;
+        Ok(())
+    }
+
     fn end(&self, id: u64, ended: Ended) {
         let mut state = self.state();
         let Some(begun) = state.open.remove(&id) else { return };

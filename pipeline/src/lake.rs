@@ -1,5 +1,8 @@
 //! The Delta tables of a lake: created, appended to, rewritten and read; the only writer.
 
+mod history;
+mod upkeep;
+
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -28,6 +31,8 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::event;
 use crate::zone;
+
+pub(crate) use upkeep::Merging;
 
 /// The name of the table of events and rejects.
 pub const EVENTS: &str = "events";
@@ -94,6 +99,12 @@ impl Lake {
         Ok(Self { root, zone, events })
     }
 
+    /// A lake in another folder that shares these events, for what is made of them and is not to be kept.
+    pub(crate) fn with_events(&self, root: &Path, events: Table) -> Result<Self> {
+        let root = root.canonicalize().map_err(Error::io("open", root))?;
+        Ok(Self { root, zone: self.zone, events })
+    }
+
     /// The lake's folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -138,6 +149,8 @@ pub struct Table {
     delta: DeltaTable,
     schema: SchemaRef,
     partition: Option<String>,
+    /// Whether it is of an older version, and stays so.
+    is_pinned: bool,
 }
 
 /// A data file of a table.
@@ -220,6 +233,7 @@ impl Table {
             delta,
             schema,
             partition,
+            is_pinned: false,
         }))
     }
 
@@ -238,8 +252,11 @@ impl Table {
         self.delta.version().unwrap_or_default()
     }
 
-    /// Sees the newest version.
+    /// Sees the newest version, unless the handle is of an older one on purpose.
     pub async fn update(&mut self) -> Result<()> {
+        if self.is_pinned {
+            return Ok(());
+        }
         self.delta.update_state().await.map_err(Error::table("read", &self.name))
     }
 
@@ -457,6 +474,22 @@ impl Table {
         note: serde_json::Value,
     ) -> Result<u64> {
         let mode = if removes.is_empty() { SaveMode::Append } else { SaveMode::Overwrite };
+        let operation = DeltaOperation::Write {
+            mode,
+            partition_by: self.partition.clone().map(|partition| vec![partition]),
+            predicate: None,
+        };
+        self.commit_as(operation, adds, removes, progress, note).await
+    }
+
+    async fn commit_as(
+        &mut self,
+        operation: DeltaOperation,
+        adds: Vec<Add>,
+        removes: Vec<Remove>,
+        progress: Vec<(String, i64)>,
+        note: serde_json::Value,
+    ) -> Result<u64> {
         let actions = removes
             .into_iter()
             .map(Action::Remove)
@@ -466,12 +499,9 @@ impl Table {
             progress.into_iter().map(|(source, at)| Transaction::new(source, at)).collect();
         let properties = CommitProperties::default()
             .with_metadata([("lawpulse".to_owned(), note)])
-            .with_application_transactions(transactions);
-        let operation = DeltaOperation::Write {
-            mode,
-            partition_by: self.partition.clone().map(|partition| vec![partition]),
-            predicate: None,
-        };
+            .with_application_transactions(transactions)
+            // It would list the whole log at each commit; maintenance does it now and then.
+            .with_cleanup_expired_logs(Some(false));
         let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
         let snapshot = state.snapshot().clone();
         let committed = CommitBuilder::from(properties)

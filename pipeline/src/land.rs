@@ -40,7 +40,7 @@ pub use replay::{Replayed, Selection, replay};
 /// Files are landed together until their sizes reach this, so that small ones share a commit.
 const COMMIT_BYTES: u64 = 4 << 30;
 /// A month's events are written when there are this many.
-const FLUSH_ROWS: usize = 384 * 1024;
+pub(crate) const FLUSH_ROWS: usize = 384 * 1024;
 /// The fullest month is written when all months together hold this many.
 const PENDING_ROWS: usize = 1024 * 1024;
 const SORTED_BATCH_ROWS: usize = 32 * 1024;
@@ -228,7 +228,7 @@ fn reject_batch(
     event::reject_batch(rejects, mapping.name(), file, now_micros).map_err(Error::internal)
 }
 
-async fn write_rejects(table: &Table, batches: &[RecordBatch]) -> Result<Add> {
+pub(crate) async fn write_rejects(table: &Table, batches: &[RecordBatch]) -> Result<Add> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     table.write_file(Some(event::REJECTED), batches, json!({ "numRecords": rows })).await
 }
@@ -619,7 +619,9 @@ async fn identities_of(table: &Table, month: Month) -> Result<hashbrown::HashSet
 
 /// Sorts by event type and time, which readers of a kind of event and a span of time profit from,
 /// and which compresses best. Returns the batches and the statistics of the file.
-fn sort(batches: &[RecordBatch]) -> Result<(Vec<RecordBatch>, serde_json::Value), ArrowError> {
+pub(crate) fn sort(
+    batches: &[RecordBatch],
+) -> Result<(Vec<RecordBatch>, serde_json::Value), ArrowError> {
     let mut types = BTreeSet::new();
     for batch in batches {
         add_distinct(column(batch, "event_type")?, &mut types);

@@ -145,7 +145,11 @@ pub struct Facts {
 impl Reader {
     /// Opens a lake for reading.
     pub async fn open(root: &Path, definitions: Arc<Definitions>) -> Result<Self> {
-        let lake = Lake::open(root).await?;
+        Self::of(Lake::open(root).await?, definitions).await
+    }
+
+    /// Reads a lake that is open.
+    pub(crate) async fn of(lake: Lake, definitions: Arc<Definitions>) -> Result<Self> {
         let models = Arc::new(Model::all(&definitions)?);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_limit(QUERY_MEMORY_BYTES, 1.0)

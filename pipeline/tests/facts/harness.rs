@@ -11,9 +11,12 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDate, Utc};
 use pipeline::Result;
 use pipeline::definition::Definitions;
+use pipeline::erase::{self, Erased, Person};
 use pipeline::lake::Lake;
 use pipeline::land::{self, Outcome};
+use pipeline::maintain::{self, Done, Policy};
 use pipeline::metric::{self, Catalogue, Grain, Period, Request, Sample};
+use pipeline::past::{self, Moment};
 use pipeline::query::{Reader, View};
 use pipeline::reference::{self, Loaded};
 use pipeline::refresh::{self, Refreshed};
@@ -210,6 +213,21 @@ impl TestLake {
 
     pub(crate) fn refresh_by(&mut self, definitions: &Definitions) -> Vec<Refreshed> {
         wait(refresh::refresh(&mut self.lake, &self.lock, definitions)).expect("a refresh")
+    }
+
+    pub(crate) fn maintain(&mut self, policy: Policy, now: DateTime<Utc>) -> Result<Vec<Done>> {
+        wait(maintain::maintain(&mut self.lake, &self.lock, policy, now))
+    }
+
+    pub(crate) fn erase(&mut self, person: &Person) -> Result<Erased> {
+        wait(erase::erase(&mut self.lake, &self.lock, &DEFINITIONS, person, self.now))
+    }
+
+    /// The lake as it was.
+    pub(crate) fn view_of(&self, moment: Moment) -> Result<Arc<View>> {
+        let scratch = TempDir::new_in(self.folder.path()).expect("a folder").keep();
+        let reader = past::open(self.lake.root(), moment, &scratch, Arc::clone(&DEFINITIONS));
+        Ok(wait(reader)?.view())
     }
 
     pub(crate) fn view(&self) -> Arc<View> {

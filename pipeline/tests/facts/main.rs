@@ -24,6 +24,12 @@ mod replay;
 
 mod refresh;
 
+mod maintain;
+
+mod past;
+
+mod erase;
+
 mod choices;
 
 mod distinct;
