@@ -140,7 +140,7 @@ fn elements_over_several_lines_are_tried_whole_and_cut_lines_are_not() {
     assert_eq!((counts(&replayed), replayed.cut), ((2, 1, 0, 1), 1));
     assert_eq!(
         lake.rows("select reason from rejects order by reason"),
-        ["line_too_long", "wrong_type"]
+        ["line_too_long", "malformed_json"]
     );
 }
 
