@@ -5,7 +5,9 @@ mod audit;
 mod check;
 mod dashboards;
 mod dictionary;
+mod erase;
 mod goals;
+mod maintain;
 mod metric;
 mod rejects;
 mod relay;
@@ -27,6 +29,7 @@ use pipeline::definition::Definitions;
 use pipeline::lake::Lake;
 use pipeline::land::Outcome;
 use pipeline::metric::Catalogue;
+use pipeline::past::{self, Moment};
 use pipeline::pseudonym::Identities;
 use pipeline::query::Reader;
 use pipeline::source::mapping::Mapping;
@@ -92,6 +95,10 @@ enum Command {
     Dictionary(DictionaryArgs),
     /// Write the Grafana dashboards, in Chinese and in English.
     Dashboards(DashboardsArgs),
+    /// Merge small files, remove what nobody reads any more, shorten the logs; a server does it by itself.
+    Maintain(maintain::MaintainArgs),
+    /// Replace a person by a token everywhere, remove what could still tell; numbers stay.
+    Erase(erase::EraseArgs),
     /// Write a simulated platform's log and reference files.
     Simulate(SimulateArgs),
     /// Say who may come in: add accounts, make tokens, take them away.
@@ -163,6 +170,9 @@ struct SqlArgs {
     lake: PathBuf,
     /// The query.
     query: String,
+    /// Ask the lake as it was: at a version of the events, or at a time such as 2026-03-01T00:00:00+08:00.
+    #[arg(long, value_name = "VERSION|TIME")]
+    as_of: Option<Moment>,
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -436,6 +446,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Check(args) => check::run(args, definitions).await,
         Command::Dictionary(args) => dictionary::run(args, definitions).await,
         Command::Dashboards(args) => dashboards::run(&args, &definitions),
+        Command::Erase(args) => erase::run(args, &definitions).await,
+        Command::Maintain(args) => maintain::run(args).await,
         Command::Simulate(args) => run_simulate(&args),
         Command::Account(command) => account::run(command),
         Command::Audit(command) => audit::run(command).await,
@@ -496,6 +508,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: PathBuf, clock: Clock) 
         limits: config.limits,
         inbox: config.inbox,
         sources: config.sources,
+        maintenance: config.maintenance,
         clock,
     }
 }
@@ -623,7 +636,13 @@ fn progress_bar(total_bytes: u64) -> ProgressBar {
 }
 
 async fn run_sql(args: SqlArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    print_query(&args.lake, &args.query, args.format, definitions).await
+    let Some(moment) = args.as_of else {
+        return print_query(&args.lake, &args.query, args.format, definitions).await;
+    };
+    let scratch = server::TemporaryFolder::create()?;
+    let reader = past::open(&args.lake, moment, scratch.path(), Arc::clone(&definitions)).await?;
+    let rows = ask_reader(&reader, &args.lake, &args.query, &definitions).await?;
+    print_rows(rows, args.format)
 }
 
 fn print_batch(batch: arrow::array::RecordBatch, format: Format) -> anyhow::Result<()> {
@@ -644,8 +663,17 @@ fn looked_at_on(view: &pipeline::query::View, asked: Option<NaiveDate>) -> Naive
 /// Asks a lake as its owner.
 async fn ask(lake: &Path, query: &str, definitions: Arc<Definitions>) -> anyhow::Result<Rows> {
     let reader = Reader::open(lake, Arc::clone(&definitions)).await?;
-    let catalogue = Catalogue::load(&definitions)?;
-    let audit_log = pipeline::audit::read_only(reader.view().root()).await?;
+    ask_reader(&reader, lake, query, &definitions).await
+}
+
+async fn ask_reader(
+    reader: &Reader,
+    lake: &Path,
+    query: &str,
+    definitions: &Definitions,
+) -> anyhow::Result<Rows> {
+    let catalogue = Catalogue::load(definitions)?;
+    let audit_log = pipeline::audit::read_only(lake).await?;
     let sight = Sight::new(Identities::Shown, catalogue, Clock::Machine, audit_log);
     let door = Door::new(&LimitsByRole::default(), sight, Telemetry::new()?, Arc::default())?;
     Ok(door.run(&Visitor::owner(), reader.view(), query).await?)
@@ -657,7 +685,10 @@ async fn print_query(
     format: Format,
     definitions: Arc<Definitions>,
 ) -> anyhow::Result<()> {
-    let rows = ask(lake, query, definitions).await?;
+    print_rows(ask(lake, query, definitions).await?, format)
+}
+
+fn print_rows(rows: Rows, format: Format) -> anyhow::Result<()> {
     let mut batches = rows.batches;
     if batches.is_empty() {
         batches.push(arrow::array::RecordBatch::new_empty(rows.schema));

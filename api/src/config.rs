@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pipeline::maintain::{LEAST_HISTORY, Policy};
 use serde::Deserialize;
 
 use crate::accounts::oidc;
 use crate::caller::Role;
 use crate::inbox;
+use crate::maintenance;
 use crate::sources;
 use crate::sql_door::Limits;
 use crate::tls;
@@ -44,6 +46,8 @@ pub struct Config {
     pub inbox: inbox::Settings,
     /// What brings lines in by itself.
     pub sources: Vec<sources::Settings>,
+    /// How the lake is maintained.
+    pub maintenance: maintenance::Settings,
 }
 
 /// What queries may use, for each role.
@@ -85,6 +89,8 @@ struct Written {
     inbox: WrittenInbox,
     #[serde(default, rename = "source")]
     sources: Vec<source::Written>,
+    #[serde(default)]
+    maintenance: WrittenMaintenance,
     oidc: Option<oidc::Settings>,
 }
 
@@ -116,6 +122,42 @@ impl WrittenInbox {
             "[inbox]: only `land_bytes` may be 0"
         );
         Ok(settings)
+    }
+}
+
+/// How the lake is maintained, and what is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenMaintenance {
+    enabled: Option<bool>,
+    #[serde(default, deserialize_with = "unit::duration")]
+    every: Option<Duration>,
+    #[serde(default, deserialize_with = "unit::duration")]
+    history: Option<Duration>,
+    small_files: Option<usize>,
+    #[serde(default, deserialize_with = "unit::duration")]
+    rejects_keep: Option<Duration>,
+}
+
+impl WrittenMaintenance {
+    fn resolved(&self) -> anyhow::Result<maintenance::Settings> {
+        let general = maintenance::Settings::default();
+        let policy = Policy {
+            history: self.history.unwrap_or(general.policy.history),
+            rejects_keep: self.rejects_keep.or(general.policy.rejects_keep),
+            small_files: self.small_files.unwrap_or(general.policy.small_files),
+        };
+        anyhow::ensure!(
+            policy.history >= LEAST_HISTORY,
+            "[maintenance] `history` is at least \"1h\": queries that run read files that were replaced meanwhile"
+        );
+        anyhow::ensure!(policy.small_files >= 2, "[maintenance] `small_files` is at least 2");
+        anyhow::ensure!(
+            self.every.is_none_or(|every| !every.is_zero()),
+            "[maintenance] `every` cannot be 0; `enabled = false` turns it off"
+        );
+        let every = self.every.or(general.every).filter(|_| self.enabled.unwrap_or(true));
+        Ok(maintenance::Settings { every, policy })
     }
 }
 
@@ -262,6 +304,7 @@ impl Config {
             limits: written.limits.resolved()?,
             inbox: written.inbox.resolved()?,
             sources: source::resolved(written.sources, folder)?,
+            maintenance: written.maintenance.resolved()?,
             lake: written.lake.map(at),
             sql: written.sql.map(at),
             http: written.http.listen,
@@ -305,6 +348,7 @@ mod tests {
             (None, Limits::default())
         );
         assert_eq!(config.inbox, inbox::Settings::default());
+        assert_eq!(config.maintenance, maintenance::Settings::default());
         assert_eq!(config.http, Some("127.0.0.1:8080".parse().unwrap()));
         assert_eq!(config.postgres, Some("127.0.0.1:15432".parse().unwrap()));
         assert!(config.sources.is_empty());
@@ -353,6 +397,8 @@ mod tests {
         check_refused("[limits.root]\nrows = 1", &["`root`", "`auditor`"]);
         check_refused("[http]\nlisten = \"8080\"", &["line 2, column 10", "socket address"]);
         check_refused("[limits.viewer]\nat_once = 0", &["[limits.viewer]", "may be 0"]);
+        check_refused("[maintenance]\nhistory = \"5m\"", &["[maintenance]", "at least \"1h\""]);
+        check_refused("[maintenance]\nsmall_files = 1", &["[maintenance]", "at least 2"]);
         check_refused("[tls]\ncertificate = \"a\"", &["missing field `key`"]);
         let oidc = "[oidc]\nissuer = \"i\"\naudience = \"a\"\njwks = \"j\"\nrole_claim = \"r\"\nroles = {}";
         check_refused(oidc, &["needs `accounts"]);

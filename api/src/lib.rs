@@ -13,6 +13,7 @@ pub mod exposition;
 pub mod http;
 pub mod inbox;
 mod listen;
+pub mod maintenance;
 pub mod measure;
 mod orders;
 pub mod output;

@@ -29,6 +29,7 @@ use crate::exposition;
 use crate::http;
 use crate::inbox::{self, Body, Inbox};
 use crate::listen;
+use crate::maintenance::{self, Keeper};
 use crate::measure::{self, Measurement};
 use crate::orders::{Order, Orders};
 use crate::pgwire::{self, login::Logins};
@@ -84,6 +85,8 @@ pub struct Options {
     pub inbox: inbox::Settings,
     /// What brings lines in by itself.
     pub sources: Vec<sources::Settings>,
+    /// How the lake is maintained.
+    pub maintenance: maintenance::Settings,
     /// The present.
     pub clock: Clock,
 }
@@ -105,6 +108,7 @@ impl Options {
             limits: LimitsByRole::default(),
             inbox: inbox::Settings::default(),
             sources: Vec::new(),
+            maintenance: maintenance::Settings::default(),
             clock: Clock::Machine,
         }
     }
@@ -148,6 +152,7 @@ pub struct Server {
     tls: Option<Tls>,
     audit: Arc<Audit>,
     inbox: Inbox,
+    maintained: maintenance::Record,
     orders: Orders,
     root: PathBuf,
     sources: Vec<Arc<sources::Status>>,
@@ -197,6 +202,7 @@ impl Server {
             audit: Arc::clone(&audit),
             inbox: Inbox::open(&options.lake, options.inbox, Clock::Machine.now())
                 .context("failed to open the inbox")?,
+            maintained: maintenance::Record::default(),
             orders,
             root: options.lake.clone(),
             sources,
@@ -269,6 +275,11 @@ impl Server {
     /// Where pushed bodies wait, durably, to land within a few seconds.
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+
+    /// What has come of maintenance.
+    pub fn maintained(&self) -> &maintenance::Record {
+        &self.maintained
     }
 
     /// What the one writer is asked to do.
@@ -348,6 +359,8 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         lake,
         lock,
         reader,
+        audit: log.clone(),
+        keeper: Keeper::new(options.maintenance),
         sql: options.sql,
         reloaded: Instant::now(),
         recorded: None,
@@ -415,6 +428,8 @@ struct Lander {
     lake: Lake,
     lock: WriteLock,
     reader: Reader,
+    audit: AuditLog,
+    keeper: Keeper,
     /// The folder of definitions that is read again from time to time.
     sql: Option<PathBuf>,
     reloaded: Instant,
@@ -433,6 +448,7 @@ impl Lander {
                 tracing::error!(error, "landing failed");
             }
             self.server.show_landing_error(failure);
+            self.maintain().await;
             tokio::select! {
                 () = self.server.inbox.wait() => {}
                 Some(order) = self.ordered.recv() => self.obey(order).await,
@@ -460,6 +476,17 @@ impl Lander {
             self.is_fresh = true;
         }
         landed
+    }
+
+    /// Uses the time until there is something to land.
+    async fn maintain(&mut self) {
+        let server = &self.server;
+        let nothing_waits = || server.inbox.waiting().is_empty();
+        let (lake, lock, record) = (&mut self.lake, &self.lock, &server.maintained);
+        if self.keeper.work(lake, lock, &self.audit, record, nothing_waits).await {
+            // Readers see the new files before the old ones go.
+            self.is_fresh = false;
+        }
     }
 
     async fn obey(&mut self, order: Order) {

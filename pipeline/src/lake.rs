@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::event;
 use crate::zone;
 
-pub(crate) use upkeep::Merging;
+pub(crate) use upkeep::{Merging, Order};
 
 /// The name of the table of events and rejects.
 pub const EVENTS: &str = "events";

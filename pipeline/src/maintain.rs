@@ -7,16 +7,16 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use arrow::array::{AsArray as _, BooleanArray, RecordBatch};
+use arrow::array::{AsArray as _, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::audit::{AUDIT_LOG, AuditLog};
 use crate::error::{Error, Result};
 use crate::event;
-use crate::lake::{EVENTS, Lake, Merging, Table, WriteLock};
+use crate::lake::{DataFile, EVENTS, Lake, Merging, Order, Table, WriteLock};
 use crate::land;
 
 /// How long the files of rollups stay after they were replaced: they can be computed again, and no query reads them for
@@ -293,10 +293,7 @@ pub(crate) fn tables(root: &Path) -> Result<Vec<String>> {
 }
 
 /// In which order the rows of a merged file stand.
-fn order_of(
-    table: &str,
-    files: &[crate::lake::DataFile],
-) -> fn(Vec<RecordBatch>) -> Result<(Vec<RecordBatch>, Option<Value>)> {
+fn order_of(table: &str, files: &[DataFile]) -> Order {
     let partition = files.first().and_then(|file| file.partition.as_deref());
     if table == EVENTS && partition != Some(event::REJECTED) {
         |batches| {

@@ -21,6 +21,7 @@ mod http;
 mod kill;
 mod login;
 mod login_tls;
+mod maintenance;
 mod openapi;
 mod package;
 mod postgres;

@@ -100,7 +100,8 @@ async fn list(args: ListArgs, definitions: Arc<Definitions>) -> anyhow::Result<(
 }
 
 async fn export(args: RejectsArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
-    let columns = "arrow_cast(text, 'Binary') as text, source, file, landed_at";
+    let columns = "arrow_cast(text, 'Binary') as text, arrow_cast(source, 'Utf8') as source, \
+        arrow_cast(file, 'Utf8') as file, landed_at";
     let rows = ask(&args.lake, &query(&args, columns), definitions).await?;
     let mut out = BufWriter::new(io::stdout().lock());
     match shared_header(&args.lake, &rows.batches).await? {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// Reads `"500ms"`, `"30s"`, `"2m"` or `"1h"`.
+/// Reads `"500ms"`, `"30s"`, `"2m"`, `"1h"` or `"7d"`.
 pub(super) fn duration<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
-    const MILLIS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    const MILLIS: [(&str, u64); 5] =
+        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     let told = "write a time with its unit, such as \"30s\" or \"2m\"";
     read(deserializer, &MILLIS, told).map(|millis| Some(Duration::from_millis(millis)))
 }
@@ -54,8 +55,9 @@ mod tests {
     #[test]
     fn times_and_sizes_have_units() {
         let time = |text: &str| Some(written(&format!("time = \"{text}\""))?.time?.as_millis());
-        let read = ["500ms", "30s", "2 m", "1h"].map(time);
-        assert_eq!(read, [Some(500), Some(30_000), Some(120_000), Some(3_600_000)]);
+        let read = ["500ms", "30s", "2 m", "1h", "7d"].map(time);
+        let expected = [500, 30_000, 120_000, 3_600_000, 7 * 86_400_000].map(Some);
+        assert_eq!(read, expected);
         let size = |text: &str| written(&format!("size = \"{text}\""))?.size;
         assert_eq!(["10B", "256KB", "4 GB"].map(size), [Some(10), Some(256 << 10), Some(4 << 30)]);
         for wrong in ["", "30", "s", "-1s", "1.5s", "30 seconds", "99999999999999999h"] {

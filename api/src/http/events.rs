@@ -210,7 +210,7 @@ fn larger_than_inbox() -> Problem {
 /// A body that has come in whole.
 enum Received {
     Small(Bytes),
-    Large(Draft),
+    Large(Box<Draft>),
 }
 
 impl Received {
@@ -238,7 +238,9 @@ async fn receive(server: &Arc<Server>, body: Body) -> Result<Received, Problem> 
     }
     match draft {
         None => Ok(Received::Small(piece.into())),
-        Some(draft) => append(server, Some(draft), piece).await.map(Received::Large),
+        Some(draft) => {
+            append(server, Some(draft), piece).await.map(|draft| Received::Large(Box::new(draft)))
+        }
     }
 }
 
@@ -308,7 +310,7 @@ impl Push {
                 draft.write_all(&bytes).map_err(|error| Problem::disk(&error))?;
                 draft
             }
-            Received::Large(draft) => draft,
+            Received::Large(draft) => *draft,
         };
         let written = (self.format, self.compression);
         let now = Clock::Machine.now();

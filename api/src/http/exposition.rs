@@ -32,6 +32,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     text.push_str(&render(&own_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
     text.push_str(&render(&source_families(&server)));
+    text.push_str(&render(&maintenance_families(&server)));
     text.push_str(&render(&audit_families(&server)));
     text.push_str(&server.telemetry().text().map_err(|error| Problem::internal(&error))?);
     let process = TextEncoder::new()
@@ -116,6 +117,48 @@ fn source_families(server: &Server) -> Vec<Family> {
             "Files that cannot be read and were set aside, with a note that says why.",
             Kind::Counter,
             |facts| Some(facts.failed as f64),
+        ),
+    ]
+}
+
+/// What has come of maintenance since the server started.
+fn maintenance_families(server: &Server) -> Vec<Family> {
+    let told = server.maintained().told();
+    let seconds = told.succeeded_at.map(|at| at.timestamp_micros() as f64 / 1e6);
+    let counter = |name, help, value: u64| Family {
+        kind: Kind::Counter,
+        ..gauge(name, help, vec![value as f64])
+    };
+    vec![
+        gauge(
+            "lawpulse_maintenance_timestamp_seconds",
+            "When the last round of maintenance ended in which nothing failed; absent before the first.",
+            seconds.into_iter().collect(),
+        ),
+        gauge(
+            "lawpulse_maintenance_failing",
+            "1 when a table could not be maintained in the last round; the log says why.",
+            vec![f64::from(u8::from(told.failure.is_some()))],
+        ),
+        counter(
+            "lawpulse_maintenance_failures_total",
+            "Tables that could not be maintained.",
+            told.failures,
+        ),
+        counter(
+            "lawpulse_maintenance_merged_files_total",
+            "Data files that became parts of others.",
+            told.merged_files,
+        ),
+        counter(
+            "lawpulse_maintenance_removed_files_total",
+            "Data files removed from the disk since nobody reads them any more.",
+            told.removed_files,
+        ),
+        counter(
+            "lawpulse_maintenance_removed_bytes_total",
+            "Bytes of these files.",
+            told.removed_bytes,
         ),
     ]
 }

@@ -142,7 +142,7 @@ fn of_an_erased_party_only_what_names_nobody_stays() {
     assert_eq!(lake.rows(sql), [format!("visit-{token}-3 {token}")]);
     assert_eq!(lake.rows("select name from parties where party_id = 'p-2'"), ["Firm"]);
     let text = "select arrow_cast(text, 'Utf8') as text from rejects";
-    assert_eq!(lake.rows(text), [token.clone()]);
+    assert_eq!(lake.rows(text), [token.as_str()]);
 }
 
 #[test]

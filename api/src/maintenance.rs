@@ -1,0 +1,173 @@
+//! Maintenance while a server runs: rounds of short steps between landings, on the lander's own task.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use pipeline::audit::AuditLog;
+use pipeline::lake::{Lake, WriteLock};
+use pipeline::maintain::{Policy, Round};
+
+use crate::clock::Clock;
+
+/// Steps follow each other for so long before it is looked again whether something is to land.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// How a server maintains its lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long it rests between two rounds; `None` for never.
+    pub every: Option<Duration>,
+    /// What is kept, and when files are merged.
+    pub policy: Policy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { every: Some(Duration::from_secs(10 * 60)), policy: Policy::default() }
+    }
+}
+
+/// What has come of it, for `/metrics`.
+#[derive(Debug, Default)]
+pub struct Record(Mutex<Told>);
+
+/// What has come of maintenance since the server started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// When the last round ended in which nothing failed.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// Why the last round failed, if it did.
+    pub failure: Option<String>,
+    /// Tables that could not be maintained.
+    pub failures: u64,
+    /// Files that became parts of others.
+    pub merged_files: u64,
+    /// Files that were removed from the disk.
+    pub removed_files: u64,
+    /// Their bytes.
+    pub removed_bytes: u64,
+}
+
+impl Record {
+    /// As it stands.
+    pub fn told(&self) -> Told {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Keeps a lake in order, round after round.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    settings: Settings,
+    round: Option<Round>,
+    rested_since: Instant,
+    failure: Option<String>,
+}
+
+impl Keeper {
+    /// Begins with a rest: a server that starts has other things to do.
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, round: None, rested_since: Instant::now(), failure: None }
+    }
+
+    /// Takes steps for a moment, while `is_free` and a round is due. Returns whether a round has ended that changed files.
+    pub(crate) async fn work(
+        &mut self,
+        lake: &mut Lake,
+        lock: &WriteLock,
+        audit: &AuditLog,
+        record: &Record,
+        is_free: impl Fn() -> bool,
+    ) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < SLICE && is_free() {
+            let mut round = match self.round.take() {
+                Some(round) => round,
+                None if self.is_due() => {
+                    match Round::new(lake, self.settings.policy, Clock::Machine.now()) {
+                        Ok(round) => round,
+                        Err(error) => {
+                            self.fail(record, &error);
+                            self.rest(record);
+                            return false;
+                        }
+                    }
+                }
+                None => return false,
+            };
+            let more = match round.step(lake, lock, Some(audit)).await {
+                Ok(more) => more,
+                Err(error) => {
+                    self.fail(record, &error);
+                    true
+                }
+            };
+            if !more {
+                let changed = tell(&round, record);
+                self.rest(record);
+                return changed;
+            }
+            self.round = Some(round);
+        }
+        false
+    }
+
+    fn is_due(&self) -> bool {
+        self.settings.every.is_some_and(|every| self.rested_since.elapsed() >= every)
+    }
+
+    fn fail(&mut self, record: &Record, error: &pipeline::Error) {
+        let error = with_causes(error);
+        tracing::error!(error, "a table cannot be maintained");
+        record.change(|told| told.failures += 1);
+        self.failure = Some(error);
+    }
+
+    fn rest(&mut self, record: &Record) {
+        let failure = self.failure.take();
+        record.change(|told| {
+            if failure.is_none() {
+                told.succeeded_at = Some(Clock::Machine.now());
+            }
+            told.failure = failure;
+        });
+        self.rested_since = Instant::now();
+    }
+}
+
+/// The error with its causes.
+fn with_causes(error: &pipeline::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}
+
+/// Adds what a round did to the record. Returns whether it did anything.
+fn tell(round: &Round, record: &Record) -> bool {
+    let mut changed = false;
+    for done in round.done().iter().filter(|done| !done.is_nothing()) {
+        changed = true;
+        let (table, merged, removed) = (&done.table, done.merged, done.removed_files);
+        tracing::info!(
+            table,
+            merged,
+            removed,
+            "maintained {table}: {merged} files merged, {removed} removed"
+        );
+        record.change(|told| {
+            told.merged_files += merged;
+            told.removed_files += removed;
+            told.removed_bytes += done.removed_bytes;
+        });
+    }
+    changed
+}
