@@ -379,7 +379,7 @@ fn a_damaged_file_is_named_and_what_was_acknowledged_lands_when_it_is_restored()
     assert!(told.contains(name) && told.contains("restore it from a backup"), "{told}");
     assert_eq!(files_below(&lake.join("inbox")).len(), 1, "what was acknowledged waits");
     let answer =
-        server.sql("select count(distinct attributes) as n, max(object_id) as last from events");
+        server.sql("select count(distinct event_id) as n from events where event_id <> 'x'");
     assert!(answer.status >= 400 && answer.text.contains(name), "{}", answer.text);
 
     fs::write(&damaged, &whole).unwrap();
