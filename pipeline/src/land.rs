@@ -3,7 +3,7 @@
 //! Pieces of the files are parsed in parallel and come back in order. Each event is held against the
 //! identities of its month, those of the lake and those of this run, so that it lands at most once.
 //! A month's events are written as soon as there are enough of them, so memory does not grow with
-//! the input; nothing that was written counts before the commit. Refused lines can be tried again ([`replay`]).
+//! the input; nothing that was written counts before the commit. Refused lines can be tried again ([`replay()`]).
 
 mod headers;
 mod replay;

@@ -20,7 +20,7 @@ pub(super) struct MaintainArgs {
     /// The lake.
     #[arg(long, value_name = "DIR", required_unless_present = "config")]
     lake: Option<PathBuf>,
-    /// A server's config file: its [maintenance] says what is kept.
+    /// A server's config file: its section maintenance says what is kept.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Change nothing; say what would be done.
