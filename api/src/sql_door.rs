@@ -625,7 +625,7 @@ fn refused(error: &DataFusionError, guarded: &Guarded, limits: Limits) -> Refuse
         | DataFusionError::Diagnostic(_, _)
         | DataFusionError::NotImplemented(_) => Refused::Statement(Mistake::of(error, guarded)),
         DataFusionError::ResourcesExhausted(_) => Refused::TooMuchMemory(limits.memory_bytes),
-        _ => Refused::Failed(root.strip_backtrace()),
+        _ => Refused::Failed(pipeline::error::problem_of(error)),
     }
 }
 

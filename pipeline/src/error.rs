@@ -91,15 +91,7 @@ impl Error {
 
     pub(crate) fn query(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();
-        move |source| {
-            let mut problem = source.find_root().strip_backtrace();
-            if is_damage(&source) {
-                problem.push_str(
-                    "; the file is damaged: restore it from a backup, its content never changes",
-                );
-            }
-            Self::Query { what, problem }
-        }
+        move |source| Self::Query { what, problem: problem_of(&source) }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
@@ -118,6 +110,17 @@ impl Error {
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
         Self::Internal(error.to_string())
     }
+}
+
+/// The root of an error in the engine's words, with what to do when a data file is damaged.
+pub fn problem_of(error: &DataFusionError) -> String {
+    let mut problem = error.find_root().strip_backtrace();
+    if is_damage(error) {
+        problem.push_str(
+            "; a data file is damaged: restore it from a backup, its content never changes",
+        );
+    }
+    problem
 }
 
 /// Whether a data file is not what was written.

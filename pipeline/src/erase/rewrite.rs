@@ -88,10 +88,19 @@ impl<'p> Rewriter<'p> {
         match guard {
             Some(Guard::Attributes) => Ok(self.attributes(column)),
             // In an event's row it is the event that is told of, in a register's row the person.
-            Some(Guard::Withheld) if table != crate::lake::EVENTS => {
-                Ok(new_null_array(column.data_type(), column.len()))
-            }
+            Some(Guard::Withheld) if table != crate::lake::EVENTS => Ok(self.withheld(column)),
             _ => self.texts(column),
+        }
+    }
+
+    /// What is withheld of a person, without what it says: whether there is a certificate decides who is on the roster.
+    fn withheld(&self, column: &ArrayRef) -> ArrayRef {
+        match column.data_type() {
+            DataType::Utf8 => {
+                let texts = column.as_string::<i32>();
+                Arc::new(texts.iter().map(|text| text.map(|_| self.token)).collect::<StringArray>())
+            }
+            other => new_null_array(other, column.len()),
         }
     }
 

@@ -97,9 +97,9 @@ fn a_header_without_a_needed_column_is_refused_before_anything_lands() {
 #[test]
 fn a_file_of_an_unknown_format_is_refused_naming_the_known_ones() {
     let mut lake = TestLake::new();
-    let path = lake.file("events.xlsx", b"");
+    let path = lake.file("events.docx", b"");
     let error = lake.land_files(&native(), &[path]).unwrap_err().to_string();
-    assert!(error.contains("events.xlsx` has no known format; use .ndjson"), "{error}");
+    assert!(error.contains("events.docx` has no known format; use .ndjson"), "{error}");
 }
 
 const EVENTS: &str = "select event_id, revision, event_type, occurred_at, event_date, received_at, \
