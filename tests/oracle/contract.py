@@ -65,14 +65,30 @@ def of_query(case):
     case.headers = {**(case.headers or {}), "Accept": next(FORMS)}
 
 
+def of_push(case):
+    """A key of its own for each body, and CSV with its header; only lines are packed by the serializer of this file."""
+    headers = dict(case.headers or {})
+    if "Idempotency-Key" in headers:
+        headers["Idempotency-Key"] = f"key-{next(KEYS)}"
+    if case.media_type != "application/x-ndjson":
+        headers.pop("Content-Encoding", None)
+    case.headers = headers
+    if case.media_type == "text/csv":
+        # Which columns there have to be is said by the mapping.
+        case.query["source"] = "native"
+        case.body = "event_id,event_type,occurred_at,org_id\n1,patrol.recorded,yesterday,town-1\n"
+
+
 # What a schema cannot say of a request that is right.
 MEANT = {
+    "/api/v1/events": of_push,
     "/api/v1/metrics/{id}": of_metric,
     "/api/v1/metrics/{id}/explain": of_metric,
     "/api/v1/reports/{year}": of_report,
     "/api/v1/sql": of_query,
 }
 METRICS, OF_METRICS = {}, set()
+KEYS = itertools.count(1)
 SCOPES = itertools.cycle(["district", "towns", "district/*", "towns,departments"])
 FORMS = itertools.cycle(
     ["application/json", "text/csv", "application/x-ndjson", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"]

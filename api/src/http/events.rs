@@ -98,7 +98,7 @@ pub(super) struct Judgement {
         ("Content-Encoding" = inline(Option<Encoding>), Header, description = "How the body is packed."),
         ("Idempotency-Key" = Option<String>, Header, description = "A name for this body, of at most 256 letters: \
             sent again within seven days it is acknowledged and not kept again; with another body it is refused.",
-            pattern = "^[!-~]{1,256}$"),
+            min_length = 1, max_length = 256),
     ),
     request_body(
         description = "JSON, or CSV where the media type says `text/csv`. At most as large as the inbox (4 GB unless set).",
