@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::{Extension, Router};
@@ -147,6 +147,11 @@ fn known_callers() -> OpenApiRouter<Arc<Server>> {
         .fallback(|| async { Problem::not_found("there is no such page; see /docs") })
 }
 
+/// The length that a body announces, if it does.
+fn length_of(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Refuses a body by the length that it announces; one that announces none is cut off where it is read.
 async fn announced(
     route: Option<MatchedPath>,
@@ -154,9 +159,8 @@ async fn announced(
     next: Next,
 ) -> Result<Response, Problem> {
     let is_push = route.is_some_and(|route| route.as_str() == EVENTS);
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if !is_push && length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+    if !is_push && length_of(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX as u64)
+    {
         let limit = BODY_BYTES_MAX >> 20;
         return Err(Problem::too_large(format!("a body has at most {limit} MB here")));
     }

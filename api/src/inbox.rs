@@ -342,6 +342,11 @@ impl Inbox {
         waiting
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.state().waiting.is_empty()
+    }
+
     /// How much waits.
     pub fn backlog(&self, now: DateTime<Utc>) -> Backlog {
         let state = self.state();

@@ -92,7 +92,7 @@ impl Keeper {
                     match Round::new(lake, self.settings.policy, Clock::Machine.now()) {
                         Ok(round) => round,
                         Err(error) => {
-                            self.fail(record, &error);
+                            self.fail(record, error);
                             self.rest(record);
                             return false;
                         }
@@ -103,7 +103,7 @@ impl Keeper {
             let more = match round.step(lake, lock, Some(audit)).await {
                 Ok(more) => more,
                 Err(error) => {
-                    self.fail(record, &error);
+                    self.fail(record, error);
                     true
                 }
             };
@@ -121,8 +121,8 @@ impl Keeper {
         self.settings.every.is_some_and(|every| self.rested_since.elapsed() >= every)
     }
 
-    fn fail(&mut self, record: &Record, error: &pipeline::Error) {
-        let error = with_causes(error);
+    fn fail(&mut self, record: &Record, error: pipeline::Error) {
+        let error = format!("{:#}", anyhow::Error::from(error));
         tracing::error!(error, "a table cannot be maintained");
         record.change(|told| told.failures += 1);
         self.failure = Some(error);
@@ -138,17 +138,6 @@ impl Keeper {
         });
         self.rested_since = Instant::now();
     }
-}
-
-/// The error with its causes.
-fn with_causes(error: &pipeline::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }
 
 /// Adds what a round did to the record. Returns whether it did anything.

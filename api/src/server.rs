@@ -481,7 +481,7 @@ impl Lander {
     /// Uses the time until there is something to land.
     async fn maintain(&mut self) {
         let server = &self.server;
-        let nothing_waits = || server.inbox.waiting().is_empty();
+        let nothing_waits = || server.inbox.is_empty();
         let (lake, lock, record) = (&mut self.lake, &self.lock, &server.maintained);
         if self.keeper.work(lake, lock, &self.audit, record, nothing_waits).await {
             // Readers see the new files before the old ones go.

@@ -524,17 +524,10 @@ impl Table {
         partitions: Vec<(Option<String>, Vec<RecordBatch>)>,
         progress: Vec<(String, i64)>,
     ) -> Result<u64> {
-        let mut removes = Vec::new();
-        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
-        for file in state.log_data().iter() {
-            let partition = self
-                .partition
-                .as_ref()
-                .and_then(|column| file.partition_values_map().get(column).cloned().flatten());
-            if partitions.iter().any(|(replaced, _)| *replaced == partition) {
-                removes.push(file.remove_action(true));
-            }
-        }
+        let is_replaced =
+            |file: &DataFile| partitions.iter().any(|(replaced, _)| *replaced == file.partition);
+        let replaced: Vec<DataFile> = self.files()?.into_iter().filter(is_replaced).collect();
+        let removes = self.removals(&replaced)?;
         let mut adds = Vec::new();
         for (partition, batches) in &partitions {
             let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();

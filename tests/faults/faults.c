@@ -84,8 +84,9 @@ static void after(long number) {
     if (number == at && kind == 'k' && is_after) raise(SIGKILL);
 }
 
-#define FAULT_PATH(call, path, result, invocation)                              \
-    if (!counts(path)) return invocation;                                       \
+/* One call: what it is named, the file that it changes and whether that counts. */
+#define FAULT(call, path, is_counted, result, invocation)                       \
+    if (!(is_counted)) return invocation;                                       \
     long number;                                                                \
     int failure = before(call, path, &number);                                  \
     if (failure) { errno = failure; return -1; }                                \
@@ -93,15 +94,11 @@ static void after(long number) {
     after(number);                                                              \
     return result
 
+#define FAULT_PATH(call, path, result, invocation) FAULT(call, path, counts(path), result, invocation)
+
 #define FAULT_FD(call, fd, result, invocation)                                  \
     char path[PATH_MAX];                                                        \
-    if (!counts_fd(fd, path)) return invocation;                                \
-    long number;                                                                \
-    int failure = before(call, path, &number);                                  \
-    if (failure) { errno = failure; return -1; }                                \
-    result = invocation;                                                        \
-    after(number);                                                              \
-    return result
+    FAULT(call, path, counts_fd(fd, path), result, invocation)
 
 static void *real_fsync, *real_fdatasync, *real_write, *real_pwrite, *real_pwrite64, *real_writev, *real_rename, *real_link,
     *real_linkat, *real_unlink, *real_mkdir, *real_open, *real_open64, *real_clock_gettime;
@@ -123,20 +120,20 @@ int unlink(const char *a) {
 }
 int mkdir(const char *a, mode_t m) { int r; FAULT_PATH("mkdir", a, r, REAL(mkdir)(a, m)); }
 
-int open64(const char *path, int flags, ...) {
-    mode_t mode = 0;
-    if (flags & O_CREAT) { va_list list; va_start(list, flags); mode = va_arg(list, mode_t); va_end(list); }
-    if (!(flags & O_CREAT)) return REAL(open64)(path, flags, mode);
-    int r;
-    FAULT_PATH("open", path, r, REAL(open64)(path, flags, mode));
-}
-int open(const char *path, int flags, ...) {
-    mode_t mode = 0;
-    if (flags & O_CREAT) { va_list list; va_start(list, flags); mode = va_arg(list, mode_t); va_end(list); }
-    if (!(flags & O_CREAT)) return REAL(open)(path, flags, mode);
-    int r;
-    FAULT_PATH("open", path, r, REAL(open)(path, flags, mode));
-}
+#define OPEN(name)                                                              \
+    int name(const char *path, int flags, ...) {                                \
+        mode_t mode = 0;                                                        \
+        if (flags & O_CREAT) {                                                  \
+            va_list list;                                                       \
+            va_start(list, flags);                                              \
+            mode = va_arg(list, mode_t);                                        \
+            va_end(list);                                                       \
+        }                                                                       \
+        int result;                                                             \
+        FAULT("open", path, (flags & O_CREAT) && counts(path), result, REAL(name)(path, flags, mode)); \
+    }
+OPEN(open)
+OPEN(open64)
 
 int clock_gettime(clockid_t id, struct timespec *now) {
     int r = REAL(clock_gettime)(id, now);

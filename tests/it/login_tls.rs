@@ -9,8 +9,14 @@ use crate::login::Guarded;
 
 /// Makes a certificate for 127.0.0.1 that signs itself, and its key.
 pub(crate) fn certify(folder: &Path, name: &str) {
+    certify_with(folder, name, &[]);
+}
+
+/// The same with more that `openssl req` is told.
+pub(crate) fn certify_with(folder: &Path, name: &str, more: &[&str]) {
     let file = |kind: &str| folder.join(format!("{name}.{kind}")).to_str().unwrap().to_owned();
-    succeed(Command::new("openssl").args([
+    let mut openssl = Command::new("openssl");
+    openssl.args([
         "req",
         "-x509",
         "-newkey",
@@ -28,7 +34,8 @@ pub(crate) fn certify(folder: &Path, name: &str) {
         &file("key"),
         "-out",
         &file("pem"),
-    ]));
+    ]);
+    succeed(openssl.args(more));
 }
 
 /// A server with the certificate `server`.

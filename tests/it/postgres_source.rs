@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::harness::{Process, Server, free_port, sql, sql_value, succeed, wait_for};
-use crate::login_tls::certify;
+use crate::login_tls::{certify, certify_with};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -48,7 +48,8 @@ impl Database {
         fs::write(path("password"), PASSWORD).unwrap();
         give(&path("password"), 0o600);
         // The certificate is the database's own, not one that signs others.
-        certify_end(folder.path(), "db");
+        // One that signs itself and no other.
+        certify_with(folder.path(), "db", &["-addext", "basicConstraints=critical,CA:FALSE"]);
         certify(folder.path(), "other");
         for file in ["db.key", "db.pem"] {
             give(&path(file), 0o600);
@@ -112,32 +113,6 @@ impl Database {
         let mut command = Server::command(&self.lake(), &["--config", config.to_str().unwrap()]);
         Server::spawn(command.env("PLATFORM_PASSWORD", PASSWORD))
     }
-}
-
-/// A certificate for 127.0.0.1 that signs itself and no other, and its key.
-fn certify_end(folder: &Path, name: &str) {
-    let file = |kind: &str| folder.join(format!("{name}.{kind}")).to_str().unwrap().to_owned();
-    succeed(Command::new("openssl").args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=db",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-keyout",
-        &file("key"),
-        "-out",
-        &file("pem"),
-    ]));
 }
 
 const TABLE: &str = "create table acts (id bigserial primary key, event_id text, revision bigint default 1, \

@@ -20,6 +20,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 use crate::caller::Visitor;
 use crate::clock::Clock;
+use crate::http::length_of;
 use crate::http::problem::Problem;
 use crate::http::query::{Nothing, Query};
 use crate::http::sql::json_rows;
@@ -131,7 +132,7 @@ pub(super) async fn push(
     };
     let room = server.inbox().check_room(Clock::Machine.now()).map_err(Problem::from);
     if let Err(problem) = room.and_then(|()| check_length(&server, &headers)) {
-        if announced(&headers) <= HEARD_OUT_BYTES as u64 {
+        if length_of(&headers).unwrap_or_default() <= HEARD_OUT_BYTES as u64 {
             hear_out(body).await;
         }
         return Err(problem);
@@ -177,17 +178,11 @@ async fn blocking<T: Send + 'static>(
 
 /// Refuses a body that announces itself as larger than could be kept.
 fn check_length(server: &Server, headers: &HeaderMap) -> Result<(), Problem> {
-    if announced(headers) > server.inbox().settings().bytes_max {
-        Err(larger_than_inbox())
-    } else {
-        Ok(())
+    let bytes_max = server.inbox().settings().bytes_max;
+    if length_of(headers).is_some_and(|length| length > bytes_max) {
+        return Err(larger_than_inbox());
     }
-}
-
-/// The length that a body announces; 0 when it announces none.
-fn announced(headers: &HeaderMap) -> u64 {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    length.and_then(|length| length.parse().ok()).unwrap_or_default()
+    Ok(())
 }
 
 /// Lets a client speak that sends first and listens then: it would take a closed connection for the answer.
