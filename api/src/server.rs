@@ -344,10 +344,14 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let accounts =
         accounts.map(|file| Accounts::open(file, options.oidc.clone(), lake.zone())).transpose()?;
     refresh::refresh(&mut lake, &lock, &definitions).await?;
+    // Before the first answer, which would otherwise be of a state that is over at once.
+    let catalogue = Catalogue::load(&definitions)?;
+    record_goals(&lake, &lock, &definitions, &catalogue, options.clock).await;
     let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
     let log = AuditLog::open(&lake, &lock).await?;
     let (audit, view) = (Audit::to(log.clone()), reader.view());
     let (orders, ordered) = Orders::channel();
+    let recorded = Some(Arc::clone(&definitions));
     let server = Server::new(definitions, &options, accounts, tls.clone(), audit, view, orders)?;
     let server = Arc::new(server);
     if let Some(accounts) = server.accounts() {
@@ -363,7 +367,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         keeper: Keeper::new(options.maintenance),
         sql: options.sql,
         reloaded: Instant::now(),
-        recorded: None,
+        recorded,
         is_fresh: true,
     };
     let landing = tokio::spawn(lander.run());
@@ -458,7 +462,7 @@ impl Lander {
 
     async fn step(&mut self) -> anyhow::Result<()> {
         self.reload_definitions();
-        self.record_goals().await;
+        self.record_changed_goals().await;
         let mut landed = Ok(());
         for (source, bodies) in self.server.inbox.waiting() {
             // Set before the work, so that a step that fails half-way is made up for by the next.
@@ -564,35 +568,45 @@ impl Lander {
         }
     }
 
-    /// Keeps every change of the goals with its date.
-    async fn record_goals(&mut self) {
+    async fn record_changed_goals(&mut self) {
         let definitions = self.server.definitions();
         if self.recorded.as_ref().is_some_and(|recorded| Arc::ptr_eq(recorded, &definitions)) {
             return;
         }
-        let years: Vec<i32> = definitions
-            .in_folder("goals", "toml")
-            .filter_map(|(name, _)| name.parse().ok())
-            .collect();
-        for year in years {
-            let recorded = match Goals::load(&definitions, &self.server.catalogue, year) {
-                Ok(goals) => {
-                    let today = self.server.today();
-                    goal::record(&self.lake, &self.lock, &goals, today).await
-                }
-                Err(error) => Err(error),
-            };
-            match recorded {
-                Ok(changes) if changes.is_empty() => {}
-                Ok(changes) => {
-                    tracing::info!(year, changes = changes.len(), "recorded changes of goals");
-                    self.is_fresh = false;
-                }
-                Err(error) => tracing::error!(year, %error, "goals cannot be recorded"),
-            }
+        let Server { catalogue, clock, .. } = &*self.server;
+        if record_goals(&self.lake, &self.lock, &definitions, catalogue, *clock).await {
+            self.is_fresh = false;
         }
         self.recorded = Some(definitions);
     }
+}
+
+/// Keeps every change of the goals with its date. Returns whether there was one.
+async fn record_goals(
+    lake: &Lake,
+    lock: &WriteLock,
+    definitions: &Definitions,
+    catalogue: &Catalogue,
+    clock: Clock,
+) -> bool {
+    let years =
+        definitions.in_folder("goals", "toml").filter_map(|(name, _)| name.parse::<i32>().ok());
+    let mut is_changed = false;
+    for year in years {
+        let recorded = match Goals::load(definitions, catalogue, year) {
+            Ok(goals) => goal::record(lake, lock, &goals, clock.today(lake.zone())).await,
+            Err(error) => Err(error),
+        };
+        match recorded {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(changes) => {
+                tracing::info!(year, changes = changes.len(), "recorded changes of goals");
+                is_changed = true;
+            }
+            Err(error) => tracing::error!(year, %error, "goals cannot be recorded"),
+        }
+    }
+    is_changed
 }
 
 /// Computes the numbers of `/metrics` whenever something has landed or a day has begun, apart from landing: what is

@@ -89,13 +89,18 @@ class Browser:
             raise SystemExit(f"the page refuses {expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
 
-    def wait_for(self, expression):
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def holds(self, expression, seconds=PATIENCE_SECONDS):
+        """Whether something becomes true on the page within so many seconds."""
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.evaluate(f"Boolean({expression})"):
-                return
+                return True
             time.sleep(0.1)
-        raise SystemExit(f"the page did not settle: {self.evaluate('document.body.innerText')[:2000]}")
+        return False
+
+    def wait_for(self, expression):
+        if not self.holds(expression):
+            raise SystemExit(f"the page did not settle: {self.evaluate('document.body.innerText')[:2000]}")
 
 
 def problems(events):

@@ -10,11 +10,15 @@ dictionary, tables (their names) and text.
 import json
 import sys
 import tempfile
+import time
 
-from browser import Browser, asked, problems
+from browser import PATIENCE_SECONDS, Browser, asked, problems
 
 # A laptop.
 WIDTH, HEIGHT = 1440, 900
+
+# A person presses a button again on which nothing has come.
+AGAIN_SECONDS = 10
 
 # Swagger UI lists every operation; one of them is opened and tried.
 DOCS = [
@@ -46,6 +50,10 @@ def main():
         browser.open(url)
         for element, deed in steps:
             browser.wait_for(element)
+            browser.evaluate(f"{element}.{deed}")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while steps and time.monotonic() < deadline and not browser.holds(settled, AGAIN_SECONDS):
+            # Swagger UI does nothing for a button that is pressed while it still works the operation out.
             browser.evaluate(f"{element}.{deed}")
         browser.wait_for(settled)
         seen = browser.evaluate(seen_on_it)
