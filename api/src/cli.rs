@@ -598,9 +598,10 @@ async fn land_into(
     let outcomes = land::land(&mut lake, &lock, &mapping, &inputs, now, &told).await?;
     bar.finish_and_clear();
     let landed = started.elapsed();
+    tracing::info!("landing took {landed:.2?}");
     refresh::refresh(&mut lake, &lock, definitions).await?;
     let refreshed = started.elapsed() - landed;
-    tracing::info!("landing took {landed:.2?}, refreshing {refreshed:.2?}");
+    tracing::info!("refreshing took {refreshed:.2?}");
     Ok(outcomes)
 }
 

@@ -22,9 +22,9 @@ use deltalake::{DeltaTable, DeltaTableError};
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde_json::json;
 use url::Url;
 
@@ -247,6 +247,11 @@ impl Table {
         Arc::clone(&self.schema)
     }
 
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The version that this handle sees.
     pub fn version(&self) -> u64 {
         self.delta.version().unwrap_or_default()
@@ -419,7 +424,6 @@ impl Table {
     /// Writes a data file that a later [`Table::commit`] makes part of the table.
     ///
     /// The file is on disk when this returns, also after a power cut.
-    #[expect(clippy::disallowed_methods, reason = "when the file was made, which no number reads")]
     pub(crate) async fn write_file(
         &self,
         partition: Option<&str>,
@@ -427,6 +431,17 @@ impl Table {
         statistics: serde_json::Value,
     ) -> Result<Add> {
         let encoded = encode(batches).map_err(Error::internal)?;
+        self.put_file(partition, encoded, statistics).await
+    }
+
+    /// As [`Table::write_file`], with rows that [`encode`] has made a file of.
+    #[expect(clippy::disallowed_methods, reason = "when the file was made, which no number reads")]
+    pub(crate) async fn put_file(
+        &self,
+        partition: Option<&str>,
+        encoded: Vec<u8>,
+        statistics: serde_json::Value,
+    ) -> Result<Add> {
         let file_name = format!("{}.parquet", uuid::Uuid::new_v4());
         let path = match (&self.partition, partition) {
             (Some(column), Some(value)) => format!("{column}={value}/{file_name}"),
@@ -545,13 +560,32 @@ fn url_of(folder: &Path) -> Result<Url> {
         .map_err(|()| Error::Request(format!("`{}` is not an absolute path", folder.display())))
 }
 
-fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ParquetError> {
+/// The columns of events whose values hardly ever come twice in a file: a dictionary of them is only a detour.
+const UNIQUE_TEXTS: [&str; 3] = ["event_id", "object_id", "attributes"];
+const UNIQUE_TIMES: [&str; 2] = ["occurred_at", "received_at"];
+/// Those whose least and greatest value leave nothing out when something is looked for.
+const UNORDERED: [&str; 2] = ["event_id", "attributes"];
+
+/// Makes a data file of rows.
+pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ParquetError> {
     let Some(first) = batches.first() else { return Ok(Vec::new()) };
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), first.schema(), Some(properties))?;
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+    for column in UNIQUE_TEXTS {
+        properties = properties.set_column_dictionary_enabled(column.into(), false);
+    }
+    for column in UNIQUE_TIMES {
+        properties = properties
+            .set_column_dictionary_enabled(column.into(), false)
+            .set_column_encoding(column.into(), Encoding::DELTA_BINARY_PACKED);
+    }
+    for column in UNORDERED {
+        properties =
+            properties.set_column_statistics_enabled(column.into(), EnabledStatistics::None);
+    }
+    let properties = Some(properties.build());
+    let mut writer = ArrowWriter::try_new(Vec::new(), first.schema(), properties)?;
     for batch in batches {
         writer.write(batch)?;
     }

@@ -1,12 +1,14 @@
 //! A batch of files becomes one commit: events, rejects and the files' progress together.
 //!
-//! Pieces of the files are parsed in parallel and come back in order. Each event is held against the
-//! identities of its month, those of the lake and those of this run, so that it lands at most once.
-//! A month's events are written as soon as there are enough of them, so memory does not grow with
-//! the input; nothing that was written counts before the commit. Refused lines can be tried again ([`replay()`]).
+//! Pieces of the files are parsed in parallel and come back in order. A month's events are written as
+//! soon as there are enough of them, so memory does not grow with the input. Before, each is held
+//! against the identities of its month, those of the lake and those of this run, so that it lands at
+//! most once. Nothing that was written counts before the commit. Refused lines can be tried again ([`replay()`]).
 
 mod headers;
+mod identities;
 mod replay;
+mod stages;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -35,16 +37,19 @@ use crate::source::{Before, FileReader, InputFile, MonthPart, Parsed, Parser, Ta
 use crate::zone::Month;
 
 pub use headers::{Place, headers_of};
+use identities::{Identities, RESIDENT_MAX};
 pub use replay::{Replayed, Selection, replay};
+use stages::{Stage, Stages};
 
 /// Files are landed together until their sizes reach this, so that small ones share a commit.
 const COMMIT_BYTES: u64 = 4 << 30;
 /// A month's events are written when there are this many.
 pub(crate) const FLUSH_ROWS: usize = 384 * 1024;
-/// The fullest month is written when all months together hold this many.
+/// The fullest month is written when all months together hold this many, or so many bytes.
 const PENDING_ROWS: usize = 1024 * 1024;
+const PENDING_BYTES: usize = 512 << 20;
 const SORTED_BATCH_ROWS: usize = 32 * 1024;
-/// Rejects of a file are written when their texts have this many bytes.
+/// Rejects of a file are written when they have this many bytes.
 const REJECTS_BYTES: usize = 32 << 20;
 
 /// What became of one file.
@@ -150,9 +155,12 @@ async fn read_group(
     };
     let mapping = &*keyed(lake, mapping)?;
     let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
-    let run = Run { mapping, zone: lake.zone(), rules, known_orgs, table: lake.events(), progress };
+    let (zone, table, stages) = (lake.zone(), lake.events(), Stages::default());
+    let run = Run { mapping, zone, rules, known_orgs, table, progress, stages };
     let handle = Handle::current();
-    tokio::task::block_in_place(|| run.read(inputs, &handle))
+    let group = tokio::task::block_in_place(|| run.read(inputs, &handle));
+    run.stages.tell();
+    group
 }
 
 /// The mapping with the lake's key, if it makes pseudonyms.
@@ -284,6 +292,7 @@ struct Run<'r> {
     known_orgs: Option<Arc<HashSet<String>>>,
     table: &'r Table,
     progress: Progress<'r>,
+    stages: Stages,
 }
 
 /// What the reading thread hands on, in the order of the input.
@@ -304,6 +313,16 @@ enum Step {
 struct FlushJob {
     month: Month,
     batches: Vec<RecordBatch>,
+}
+
+/// The events of one month in a piece of a file.
+#[derive(Debug)]
+struct Piece {
+    /// The file's place in the group.
+    file: usize,
+    events: RecordBatch,
+    identities: Vec<u128>,
+    once: Vec<bool>,
 }
 
 impl Run<'_> {
@@ -353,7 +372,8 @@ impl Run<'_> {
         let known_orgs = self.known_orgs.as_ref().map(Arc::clone);
         let mut parser = Parser::new(self.mapping, self.zone, self.rules.clone(), known_orgs);
         for task in tasks {
-            if parsed.send(parser.parse(task)).is_err() {
+            let piece = self.stages.time(Stage::Parse, || parser.parse(task));
+            if parsed.send(piece).is_err() {
                 return;
             }
         }
@@ -404,11 +424,15 @@ impl Run<'_> {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return Ok(adds) };
-            let (sorted, statistics) = sort(&job.batches).map_err(Error::internal)?;
+            let sorted = self.stages.time(Stage::Sort, || sort(&job.batches));
+            let (sorted, statistics) = sorted.map_err(Error::internal)?;
             drop(job.batches);
+            let encoded = self.stages.time(Stage::Encode, || lake::encode(&sorted));
+            drop(sorted);
             let label = job.month.label();
-            let write = self.table.write_file(Some(&label), &sorted, statistics);
-            adds.push(handle.block_on(write)?);
+            let put =
+                self.table.put_file(Some(&label), encoded.map_err(Error::internal)?, statistics);
+            adds.push(self.stages.time(Stage::Write, || handle.block_on(put))?);
         }
     }
 }
@@ -430,6 +454,7 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Result<T> {
 /// Puts pieces together in order and keeps out what has landed before.
 struct Collector<'c> {
     mapping: &'c Mapping,
+    stages: &'c Stages,
     now_micros: i64,
     table: &'c Table,
     handle: &'c Handle,
@@ -437,22 +462,27 @@ struct Collector<'c> {
     files: Vec<ReadFile>,
     next_line: u64,
     implied: BTreeSet<Implied>,
-    seen: HashMap<Month, hashbrown::HashSet<u128>>,
+    identities: Identities<'c>,
     pending: BTreeMap<Month, Pending>,
     pending_rows: usize,
+    pending_bytes: usize,
 }
 
 /// Events of one month that are not written yet.
 #[derive(Debug, Default)]
 struct Pending {
-    batches: Vec<RecordBatch>,
+    pieces: Vec<Piece>,
     rows: usize,
+    bytes: usize,
 }
 
 impl<'c> Collector<'c> {
     fn new(run: &'c Run<'_>, handle: &'c Handle, jobs: SyncSender<FlushJob>) -> Self {
+        let table = run.table;
+        let landed = |month| handle.block_on(identities_of(table, month));
         Self {
             mapping: run.mapping,
+            stages: &run.stages,
             now_micros: run.rules.now_micros,
             table: run.table,
             handle,
@@ -460,9 +490,10 @@ impl<'c> Collector<'c> {
             files: Vec::new(),
             next_line: 0,
             implied: BTreeSet::new(),
-            seen: HashMap::new(),
+            identities: Identities::new(table.folder(), RESIDENT_MAX, landed),
             pending: BTreeMap::new(),
             pending_rows: 0,
+            pending_bytes: 0,
         }
     }
 
@@ -504,7 +535,7 @@ impl<'c> Collector<'c> {
             return Err(Error::internal("a piece came before its file"));
         };
         file.outcome.rejected += parsed.rejects.len() as u64;
-        file.reject_bytes += parsed.rejects.iter().map(|reject| reject.text.len()).sum::<usize>();
+        file.reject_bytes += parsed.rejects.iter().map(bytes_of).sum::<usize>();
         file.rejects.extend(
             parsed
                 .rejects
@@ -523,46 +554,23 @@ impl<'c> Collector<'c> {
         for (month, part) in parsed.months {
             self.take_month(month, part)?;
         }
-        while self.pending_rows > PENDING_ROWS {
+        while self.pending_rows > PENDING_ROWS || self.pending_bytes > PENDING_BYTES {
             self.flush_fullest()?;
         }
         Ok(())
     }
 
     fn take_month(&mut self, month: Month, part: MonthPart) -> Result<()> {
-        if !self.seen.contains_key(&month) {
-            let landed = self.handle.block_on(identities_of(self.table, month))?;
-            self.seen.insert(month, landed);
-        }
-        let (Some(seen), Some(file)) = (self.seen.get_mut(&month), self.files.last_mut()) else {
-            return Err(Error::internal("a month was not loaded"));
-        };
-        let outcome = &mut file.outcome;
-        let mut is_new = Vec::with_capacity(part.identities.len());
-        for (identity, once) in part.identities.iter().zip(&part.once) {
-            let new = seen.insert(*identity);
-            is_new.push(new);
-            match (new, once) {
-                (true, true) => outcome.derived += 1,
-                (true, false) => outcome.landed += 1,
-                (false, true) => {}
-                (false, false) => outcome.duplicate += 1,
-            }
-        }
-        let batch = part.columns.finish().map_err(Error::internal)?;
-        let new_rows = is_new.iter().filter(|new| **new).count();
-        if new_rows == 0 {
-            return Ok(());
-        }
-        let batch = if new_rows == batch.num_rows() {
-            batch
-        } else {
-            filter_record_batch(&batch, &BooleanArray::from(is_new)).map_err(Error::internal)?
-        };
+        let MonthPart { columns, identities, once } = part;
+        let events = columns.finish().map_err(Error::internal)?;
+        let file = self.files.len() - 1;
         let pending = self.pending.entry(month).or_default();
-        pending.batches.push(batch);
-        pending.rows += new_rows;
-        self.pending_rows += new_rows;
+        let (rows, bytes) = (events.num_rows(), events.get_array_memory_size());
+        pending.rows += rows;
+        pending.bytes += bytes;
+        self.pending_rows += rows;
+        self.pending_bytes += bytes;
+        pending.pieces.push(Piece { file, events, identities, once });
         if pending.rows >= FLUSH_ROWS {
             self.flush(month)?;
         }
@@ -570,7 +578,7 @@ impl<'c> Collector<'c> {
     }
 
     fn flush_fullest(&mut self) -> Result<()> {
-        let fullest = self.pending.iter().max_by_key(|(_, pending)| pending.rows);
+        let fullest = self.pending.iter().max_by_key(|(_, pending)| pending.bytes);
         match fullest.map(|(month, _)| *month) {
             Some(month) => self.flush(month),
             None => Ok(()),
@@ -578,11 +586,48 @@ impl<'c> Collector<'c> {
     }
 
     fn flush(&mut self, month: Month) -> Result<()> {
-        let Some(Pending { batches, rows }) = self.pending.remove(&month) else { return Ok(()) };
+        let Some(Pending { pieces, rows, bytes }) = self.pending.remove(&month) else {
+            return Ok(());
+        };
         self.pending_rows -= rows;
+        self.pending_bytes -= bytes;
+        let stages = self.stages;
+        let batches = stages.time(Stage::Deduplicate, || self.keep_new(month, pieces))?;
+        if batches.is_empty() {
+            return Ok(());
+        }
         self.jobs
             .send(FlushJob { month, batches })
             .map_err(|_| Error::internal("the writers have stopped"))
+    }
+
+    /// Leaves out what has landed before, and counts for each file what has become of its lines.
+    fn keep_new(&mut self, month: Month, pieces: Vec<Piece>) -> Result<Vec<RecordBatch>> {
+        let identities: Vec<u128> =
+            pieces.iter().flat_map(|piece| piece.identities.iter().copied()).collect();
+        let all_new = self.identities.admit(month, &identities)?;
+        let mut batches = Vec::with_capacity(pieces.len());
+        let mut left = &all_new[..];
+        for Piece { file, events, once, .. } in pieces {
+            let (is_new, after) = left.split_at(once.len());
+            left = after;
+            let outcome = &mut self.files[file].outcome;
+            for (new, once) in is_new.iter().zip(once) {
+                match (new, once) {
+                    (true, true) => outcome.derived += 1,
+                    (true, false) => outcome.landed += 1,
+                    (false, true) => {}
+                    (false, false) => outcome.duplicate += 1,
+                }
+            }
+            if is_new.iter().all(|new| *new) {
+                batches.push(events);
+            } else if is_new.iter().any(|new| *new) {
+                let is_new = BooleanArray::from(is_new.to_vec());
+                batches.push(filter_record_batch(&events, &is_new).map_err(Error::internal)?);
+            }
+        }
+        Ok(batches)
     }
 
     fn flush_all(&mut self) -> Result<()> {
@@ -597,10 +642,15 @@ impl<'c> Collector<'c> {
     }
 }
 
+/// What a refused line takes in memory.
+fn bytes_of(reject: &Reject) -> usize {
+    size_of::<Reject>() + reject.refusal.detail.len() + reject.text.len()
+}
+
 /// The identities of a month's events that are in the lake.
-async fn identities_of(table: &Table, month: Month) -> Result<hashbrown::HashSet<u128>> {
+async fn identities_of(table: &Table, month: Month) -> Result<Vec<u128>> {
     let label = month.label();
-    let mut identities = hashbrown::HashSet::new();
+    let mut identities = Vec::new();
     for file in table.files()? {
         if file.partition.as_deref() != Some(&label) {
             continue;
@@ -610,7 +660,7 @@ async fn identities_of(table: &Table, month: Month) -> Result<hashbrown::HashSet
             let event_ids = batch.column(0).as_string::<i32>();
             let revisions = batch.column(1).as_primitive::<Int64Type>();
             for (event_id, revision) in event_ids.iter().zip(revisions.values()) {
-                identities.insert(event::identity(event_id.unwrap_or_default(), *revision));
+                identities.push(event::identity(event_id.unwrap_or_default(), *revision));
             }
         }
     }
@@ -622,12 +672,7 @@ async fn identities_of(table: &Table, month: Month) -> Result<hashbrown::HashSet
 pub(crate) fn sort(
     batches: &[RecordBatch],
 ) -> Result<(Vec<RecordBatch>, serde_json::Value), ArrowError> {
-    let mut types = BTreeSet::new();
-    for batch in batches {
-        add_distinct(column(batch, "event_type")?, &mut types);
-    }
-    let ranks: HashMap<&str, u16> =
-        types.iter().enumerate().map(|(rank, event_type)| (*event_type, rank as u16)).collect();
+    let mut types = Types::default();
     let mut keys = Vec::new();
     let mut days = (i32::MAX, i32::MIN);
     let mut revisions = (i64::MAX, i64::MIN);
@@ -635,13 +680,17 @@ pub(crate) fn sort(
         let event_types = column(batch, "event_type")?.as_string::<i32>();
         let occurred = column(batch, "occurred_at")?.as_primitive::<TimestampMicrosecondType>();
         for row in 0..batch.num_rows() {
-            let rank = ranks.get(event_types.value(row)).copied().unwrap_or_default();
-            keys.push((rank, occurred.value(row), position as u32, row as u32));
+            let event_type = types.number(event_types.value(row));
+            keys.push((event_type, occurred.value(row), position as u32, row as u32));
         }
         let event_dates = column(batch, "event_date")?.as_primitive::<Date32Type>();
         days = bounds(days, event_dates.values());
         let revision = column(batch, "revision")?.as_primitive::<Int64Type>();
         revisions = bounds(revisions, revision.values());
+    }
+    let ranks = types.ranks();
+    for key in &mut keys {
+        key.0 = ranks[key.0 as usize];
     }
     keys.sort_unstable();
     let occurred = keys.iter().fold((i64::MAX, i64::MIN), |(low, high), (_, occurred, _, _)| {
@@ -666,14 +715,31 @@ fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b dyn Array, Arrow
         .ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")))
 }
 
-fn add_distinct<'b>(texts: &'b dyn Array, found: &mut BTreeSet<&'b str>) {
-    let texts = texts.as_string::<i32>();
-    let mut last = None;
-    for text in texts.iter().flatten() {
-        if last != Some(text) {
-            found.insert(text);
-            last = Some(text);
+/// The event types of a file, numbered as they come.
+#[derive(Debug, Default)]
+struct Types<'b> {
+    numbers: HashMap<&'b str, u32>,
+    last: (&'b str, u32),
+}
+
+impl<'b> Types<'b> {
+    fn number(&mut self, event_type: &'b str) -> u32 {
+        if self.numbers.is_empty() || self.last.0 != event_type {
+            let next = self.numbers.len() as u32;
+            self.last = (event_type, *self.numbers.entry(event_type).or_insert(next));
         }
+        self.last.1
+    }
+
+    /// Where each number stands in the order of the names.
+    fn ranks(self) -> Vec<u32> {
+        let mut numbers: Vec<(&str, u32)> = self.numbers.into_iter().collect();
+        numbers.sort_unstable();
+        let mut ranks = vec![0; numbers.len()];
+        for ((_, number), rank) in numbers.into_iter().zip(0..) {
+            ranks[number as usize] = rank;
+        }
+        ranks
     }
 }
 

@@ -75,6 +75,7 @@ impl<'m> Parser<'m> {
     fn parse_json(&mut self, chunk: Chunk, parsed: &mut Parsed) {
         // One check for the whole chunk is far cheaper than one for each line.
         let whole = std::str::from_utf8(&chunk.bytes).ok();
+        let mut row = empty_row(self.mapping);
         let mut start = 0;
         while start < chunk.bytes.len() {
             let end = memchr::memchr(b'\n', &chunk.bytes[start..])
@@ -87,7 +88,7 @@ impl<'m> Parser<'m> {
             };
             let outcome = match line {
                 Ok(line) if line.trim_ascii().is_empty() => Ok(()),
-                Ok(line) => self.judge_json(line, parsed),
+                Ok(line) => self.judge_json(line, &mut row, parsed),
                 Err(error) => Err(Refusal::new(
                     Reason::InvalidUtf8,
                     format!("byte {} is not UTF-8", error.valid_up_to() + 1),
@@ -102,14 +103,20 @@ impl<'m> Parser<'m> {
         self.refuse_overlong(chunk.overlong, parsed);
     }
 
-    fn judge_json(&mut self, line: &str, parsed: &mut Parsed) -> Result<(), Refusal> {
+    /// Judges a line, in a row that is used again for the next: making one for each is a good part of the work.
+    fn judge_json<'a>(
+        &mut self,
+        line: &'a str,
+        row: &mut Row<'a>,
+        parsed: &mut Parsed,
+    ) -> Result<(), Refusal> {
         if line.len() > self.mapping.max_line_bytes() {
             return Err(self.too_long(line.len()));
         }
         if let Some(refusal) = workbook::refusal(line) {
             return Err(refusal);
         }
-        let row = json_row(line, self.mapping)?;
+        json_row(line, self.mapping, row)?;
         self.judge_row(row, parsed)
     }
 
@@ -189,7 +196,7 @@ impl<'m> Parser<'m> {
                 if text.is_empty() { Value::Missing } else { Value::Text(Cow::Borrowed(text)) };
             place.put(&mut row, name, value);
         }
-        self.judge_row(row, parsed)
+        self.judge_row(&mut row, parsed)
     }
 
     fn parse_parquet(&mut self, batch: &RecordBatch, parsed: &mut Parsed) {
@@ -199,7 +206,7 @@ impl<'m> Parser<'m> {
         for position in 0..batch.num_rows() {
             parsed.lines += 1;
             let outcome = parquet_row(batch, position, &header, &places, self.mapping)
-                .and_then(|row| self.judge_row(row, parsed));
+                .and_then(|mut row| self.judge_row(&mut row, parsed));
             if let Err(refusal) = outcome {
                 let text = parquet_row_text(batch, position);
                 parsed.rejects.push(Reject { line: parsed.lines, refusal, text });
@@ -207,9 +214,9 @@ impl<'m> Parser<'m> {
         }
     }
 
-    fn judge_row(&mut self, mut row: Row<'_>, parsed: &mut Parsed) -> Result<(), Refusal> {
-        self.mapping.tidy(&mut row);
-        let row = &row;
+    fn judge_row(&mut self, row: &mut Row<'_>, parsed: &mut Parsed) -> Result<(), Refusal> {
+        self.mapping.tidy(row);
+        let row = &*row;
         let mut events = Vec::with_capacity(1);
         self.mapping.map(row, self.zone, self.rules.now_micros, &mut events)?;
         // A row lands whole or not at all.
@@ -333,34 +340,55 @@ fn csv_places(header: &[String], mapping: &Mapping) -> Vec<Place> {
     header.iter().enumerate().map(|(guess, name)| Place::of(name, guess, mapping)).collect()
 }
 
-fn json_row<'a>(line: &'a str, mapping: &Mapping) -> Result<Row<'a>, Refusal> {
-    let malformed =
-        |error: serde_json::Error| Refusal::new(Reason::MalformedJson, error.to_string());
-    let mut json = serde_json::Deserializer::from_str(line);
-    let row = json.deserialize_map(RowVisitor { mapping }).map_err(malformed)?;
-    json.end().map_err(malformed)?;
-    Ok(row)
+/// Reads the fields of a line into a row.
+fn json_row<'a>(line: &'a str, mapping: &Mapping, row: &mut Row<'a>) -> Result<(), Refusal> {
+    let mut read = |texts| {
+        row.values.fill(Value::Missing);
+        row.rest.clear();
+        let mut json = serde_json::Deserializer::from_str(line);
+        json.deserialize_map(RowVisitor { mapping, line, texts, row: &mut *row })?;
+        json.end()
+    };
+    // Half of a surrogate pair is no text, but the rest of its line is as good as any.
+    read(Texts::Whole)
+        .or_else(|_| read(Texts::Raw))
+        .map_err(|error| Refusal::new(Reason::MalformedJson, error.to_string()))
 }
 
-struct RowVisitor<'m> {
-    mapping: &'m Mapping,
+/// How the texts of a line are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    /// In one go.
+    Whole,
+    /// Like other values first, so that one that cannot be unescaped is kept as it is written.
+    Raw,
 }
 
-impl<'de> Visitor<'de> for RowVisitor<'_> {
-    type Value = Row<'de>;
+struct RowVisitor<'v, 'de> {
+    mapping: &'v Mapping,
+    line: &'de str,
+    texts: Texts,
+    row: &'v mut Row<'de>,
+}
+
+impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row<'de>, A::Error> {
-        let mut row = empty_row(self.mapping);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { mapping, line, texts, row } = self;
         let mut guess = 0;
-        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            let raw: &'de RawValue = map.next_value()?;
-            let place = Place::of(&key, guess, self.mapping);
-            let value = json_value(raw.get());
-            match place {
+        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+            let value = if texts == Texts::Whole && is_text_next(line, &key) {
+                let Text(text) = map.next_value::<Text<'de>>()?;
+                if text.is_empty() { Value::Missing } else { Value::Text(text) }
+            } else {
+                json_value(map.next_value::<&'de RawValue>()?.get())
+            };
+            match Place::of(&key, guess, mapping) {
                 Place::Column(column) => {
                     row.values[column] = value;
                     guess = column + 1;
@@ -369,32 +397,41 @@ impl<'de> Visitor<'de> for RowVisitor<'_> {
                 Place::Nowhere => {}
             }
         }
-        Ok(row)
+        Ok(())
     }
 }
 
-/// An object key, borrowed unless it has escapes.
-struct Key<'de>(Cow<'de, str>);
+/// Whether the value after a key is a text: serde tells it only to those who do not want the others as they are written.
+fn is_text_next(line: &str, key: &str) -> bool {
+    // A key with escapes is not a part of the line.
+    let start = (key.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+    let after_key = line.as_bytes().get(start.saturating_add(key.len() + 1)..).unwrap_or_default();
+    after_key.trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start().first()
+        == Some(&b'"')
+}
 
-impl<'de> serde::Deserialize<'de> for Key<'de> {
+/// A text, borrowed unless it has escapes.
+struct Text<'de>(Cow<'de, str>);
+
+impl<'de> serde::Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a key")
+                formatter.write_str("a text")
             }
 
-            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(key)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(key.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(KeyVisitor)
+        deserializer.deserialize_str(TextVisitor)
     }
 }
 
