@@ -122,12 +122,20 @@ struct Outcome {
     rejects: Vec<Reject>,
     lines: u64,
     implied: BTreeSet<Implied>,
-    months: BTreeMap<Month, (RecordBatch, Vec<u128>, Vec<bool>)>,
+    months: BTreeMap<Month, Events>,
+}
+
+/// The events of a month, in one batch once all are read.
+#[derive(Debug, Default, PartialEq)]
+struct Events {
+    batches: Vec<RecordBatch>,
+    identities: Vec<u128>,
+    once: Vec<bool>,
 }
 
 impl Outcome {
     fn events(&self) -> usize {
-        self.months.values().map(|(batch, _, _)| batch.num_rows()).sum()
+        self.months.values().map(|events| events.identities.len()).sum()
     }
 
     fn has_too_long(&self) -> bool {
@@ -139,8 +147,8 @@ impl Outcome {
         let size = |column: &arrow::array::ArrayRef| {
             column.to_data().get_slice_memory_size().unwrap_or_else(|error| fail(&error))
         };
-        let events: usize =
-            self.months.values().flat_map(|(batch, _, _)| batch.columns()).map(size).sum();
+        let batches = self.months.values().flat_map(|events| &events.batches);
+        let events: usize = batches.flat_map(RecordBatch::columns).map(size).sum();
         let rejects = self.rejects.iter();
         events
             + rejects.map(|reject| reject.text.len() + reject.refusal.detail.len()).sum::<usize>()
@@ -183,7 +191,7 @@ fn read_all(mapping: &Mapping, mut reader: FileReader) -> Result<Outcome> {
     let mut parser = parser(mapping);
     let (mut accepted, mut lines) = (0, reader.header_lines());
     let (mut rejects, mut implied) = (Vec::new(), BTreeSet::new());
-    let mut parts: BTreeMap<Month, (Vec<RecordBatch>, Vec<u128>, Vec<bool>)> = BTreeMap::new();
+    let mut months: BTreeMap<Month, Events> = BTreeMap::new();
     while let Some(task) = reader.next_task()? {
         let parsed = parser.parse(task);
         accepted += parsed.accepted;
@@ -192,17 +200,17 @@ fn read_all(mapping: &Mapping, mut reader: FileReader) -> Result<Outcome> {
         rejects.extend(parsed.rejects.into_iter().map(numbered));
         lines += parsed.lines;
         for (month, part) in parsed.months {
-            let (batches, identities, once) = parts.entry(month).or_default();
-            batches.push(part.columns.finish().unwrap_or_else(|error| fail(&error)));
-            identities.extend(part.identities);
-            once.extend(part.once);
+            let events = months.entry(month).or_default();
+            events.batches.push(part.columns.finish().unwrap_or_else(|error| fail(&error)));
+            events.identities.extend(part.identities);
+            events.once.extend(part.once);
         }
     }
-    let months = parts.into_iter().map(|(month, (batches, identities, once))| {
-        let batch = concat_batches(&event::file_schema(), &batches);
-        (month, (batch.unwrap_or_else(|error| fail(&error)), identities, once))
-    });
-    Ok(Outcome { accepted, rejects, lines, implied, months: months.collect() })
+    for events in months.values_mut() {
+        let batch = concat_batches(&event::file_schema(), &events.batches);
+        events.batches = vec![batch.unwrap_or_else(|error| fail(&error))];
+    }
+    Ok(Outcome { accepted, rejects, lines, implied, months })
 }
 
 /// Reads bytes whole and in small chunks, and checks what came of them. `None` when they are no file of the format.
@@ -232,9 +240,10 @@ fn check(mapping: &Mapping, format: Format, bytes: &[u8]) -> Option<Outcome> {
 
 /// Events are whole, stand in their month, and have attributes that are an object.
 fn check_events(outcome: &Outcome) {
-    for (month, (batch, identities, once)) in &outcome.months {
-        assert_eq!((batch.num_rows(), batch.num_rows()), (identities.len(), once.len()));
-        let column = |name: &str| batch.column_by_name(name).unwrap_or_else(|| fail(&name));
+    for (month, Events { batches, identities, once }) in &outcome.months {
+        assert_eq!(identities.len(), once.len(), "each event has its marks");
+        assert_eq!(batches[0].num_rows(), once.len(), "each event has its marks");
+        let column = |name: &str| batches[0].column_by_name(name).unwrap_or_else(|| fail(&name));
         for day in column("event_date").as_primitive::<Date32Type>().values() {
             assert_eq!(Month::of(date_of(*day)), *month, "an event stands in its month");
         }
