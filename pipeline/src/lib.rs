@@ -34,4 +34,7 @@ pub mod reconcile;
 pub mod report;
 pub mod simulate;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 pub use error::{Error, Result};

@@ -5,6 +5,7 @@ pub(crate) mod chunk;
 mod files;
 pub mod mapping;
 mod parse;
+mod rows;
 mod text;
 pub mod workbook;
 
@@ -22,6 +23,7 @@ use chrono_tz::Tz;
 
 use crate::error::Result;
 use crate::event::{Reject, Rules, SKEW_MICROS};
+use chunk::CHUNK_BYTES;
 use mapping::Mapping;
 
 /// What would become of the lines of a body.
@@ -57,7 +59,13 @@ pub fn judge(
     limits: Limits,
 ) -> Result<Judged> {
     let name = PathBuf::from("the body");
-    let text = Packed { input: body, format, compression, unpacked_max: limits.unpacked_bytes };
+    let text = Packed {
+        input: body,
+        format,
+        compression,
+        unpacked_max: limits.unpacked_bytes,
+        chunk_bytes: CHUNK_BYTES,
+    };
     let reader = FileReader::of_text(name, text, mapping)?;
     judge_lines(mapping, zone, known_orgs, now, reader, limits)
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::source::chunk::{CHUNK_BYTES, Chunk, Overlong};
+use crate::source::chunk::{Chunk, Overlong};
 
 /// Reads arrays of objects, one after the other, as chunks of lines.
 ///
@@ -11,6 +11,7 @@ use crate::source::chunk::{CHUNK_BYTES, Chunk, Overlong};
 /// not closed gives one line more, `[`, which is refused.
 pub(crate) struct ArrayReader<R> {
     input: R,
+    chunk_bytes: usize,
     max_line_bytes: usize,
     place: Place,
     piece: Vec<u8>,
@@ -42,9 +43,10 @@ enum Place {
 }
 
 impl<R: Read> ArrayReader<R> {
-    pub(crate) fn new(input: R, max_line_bytes: usize) -> Self {
+    pub(crate) fn new(input: R, chunk_bytes: usize, max_line_bytes: usize) -> Self {
         Self {
             input,
+            chunk_bytes,
             max_line_bytes,
             place: Place::Outside,
             piece: Vec::new(),
@@ -65,7 +67,7 @@ impl<R: Read> ArrayReader<R> {
                     return Ok(Some(self.chunk(Some(overlong))));
                 }
             }
-            if self.line_start >= CHUNK_BYTES {
+            if self.line_start >= self.chunk_bytes {
                 return Ok(Some(self.chunk(None)));
             }
             if self.at_end {
@@ -75,8 +77,8 @@ impl<R: Read> ArrayReader<R> {
             }
             self.piece.clear();
             self.read = 0;
-            self.input.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut self.piece)?;
-            self.at_end = self.piece.len() < CHUNK_BYTES;
+            self.input.by_ref().take(self.chunk_bytes as u64).read_to_end(&mut self.piece)?;
+            self.at_end = self.piece.len() < self.chunk_bytes;
         }
     }
 
@@ -105,11 +107,16 @@ impl<R: Read> ArrayReader<R> {
             (Place::Element(depth), _) => self.keep(byte, within(depth, byte)),
             (Place::Text(depth), b'"') => self.keep(byte, Place::Element(depth)),
             (Place::Text(depth), b'\\') => self.keep(byte, Place::Escaped(depth)),
+            // A line feed in a text is wrong, and so is the other line end, which leaves the element one line.
+            (Place::Text(depth) | Place::Escaped(depth), b'\n') => {
+                self.keep(b'\r', Place::Text(depth))
+            }
             (Place::Text(depth) | Place::Escaped(depth), _) => self.keep(byte, Place::Text(depth)),
         };
         None
     }
 
+    /// Keeps a byte of a line.
     fn keep(&mut self, byte: u8, place: Place) -> Place {
         match &mut self.overlong {
             Some(length) => *length += 1,
@@ -163,10 +170,11 @@ fn within(depth: u32, byte: u8) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::chunk::CHUNK_BYTES;
     use proptest::prelude::*;
 
     fn lines(input: &[u8]) -> Vec<String> {
-        let mut reader = ArrayReader::new(input, 1 << 20);
+        let mut reader = ArrayReader::new(input, CHUNK_BYTES, 1 << 20);
         let mut lines = Vec::new();
         while let Some(chunk) = reader.next_chunk().unwrap() {
             assert_eq!(chunk.overlong, None);
@@ -201,9 +209,16 @@ mod tests {
     }
 
     #[test]
+    fn an_element_with_a_line_feed_in_a_text_is_one_line_and_no_json() {
+        let read = lines(b"[\"a\n{}\n\\\nb\",{\"c\":3}]");
+        assert_eq!(read, ["\"a\r{}\r\\\rb\"", "{\"c\":3}"]);
+        assert!(serde_json::from_str::<serde_json::Value>(&read[0]).is_err());
+    }
+
+    #[test]
     fn an_element_over_the_limit_keeps_its_beginning_and_the_next_is_read() {
         let input = b"[{\"a\":1},{\"long\":\"0123456789\"},{\"b\":2}]";
-        let mut reader = ArrayReader::new(&input[..], 10);
+        let mut reader = ArrayReader::new(&input[..], CHUNK_BYTES, 10);
         let first = reader.next_chunk().unwrap().unwrap();
         let overlong = Overlong { prefix: b"{\"long\":\"0".to_vec(), length: 21 };
         assert_eq!(first, Chunk { bytes: b"{\"a\":1}\n".to_vec(), overlong: Some(overlong) });
@@ -244,7 +259,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_to_their_end(bytes in proptest::collection::vec(any::<u8>(), 0..500), max in 1_usize..100) {
-            let mut reader = ArrayReader::new(&bytes[..], max);
+            let mut reader = ArrayReader::new(&bytes[..], CHUNK_BYTES, max);
             while let Some(chunk) = reader.next_chunk().unwrap() {
                 prop_assert!(chunk.bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= max));
             }

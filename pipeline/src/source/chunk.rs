@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use crate::source::rows::Rows;
+
 /// How much is read at once.
 pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -27,7 +29,7 @@ pub(crate) struct Overlong {
 pub(crate) enum Lines {
     /// At each line feed.
     Plain,
-    /// At each line feed outside double quotes.
+    /// Where a row of CSV does.
     Quoted,
 }
 
@@ -35,6 +37,7 @@ pub(crate) enum Lines {
 pub(crate) struct ChunkReader<R> {
     input: R,
     lines: Lines,
+    chunk_bytes: usize,
     max_line_bytes: usize,
     carry: Vec<u8>,
     at_start: bool,
@@ -42,8 +45,9 @@ pub(crate) struct ChunkReader<R> {
 }
 
 impl<R: Read> ChunkReader<R> {
-    pub(crate) fn new(input: R, lines: Lines, max_line_bytes: usize) -> Self {
-        Self { input, lines, max_line_bytes, carry: Vec::new(), at_start: true, at_end: false }
+    pub(crate) fn new(input: R, lines: Lines, chunk_bytes: usize, max_line_bytes: usize) -> Self {
+        let (carry, at_start, at_end) = (Vec::new(), true, false);
+        Self { input, lines, chunk_bytes, max_line_bytes, carry, at_start, at_end }
     }
 
     /// The next chunk; `None` at the end.
@@ -59,45 +63,26 @@ impl<R: Read> ChunkReader<R> {
             if self.at_end {
                 return Ok((!bytes.is_empty()).then_some(Chunk { bytes, overlong: None }));
             }
-            if let Some(end) = self.last_line_end(&bytes) {
+            let end = match self.lines {
+                Lines::Plain => memchr::memrchr(b'\n', &bytes).map_or(0, |position| position + 1),
+                Lines::Quoted => Rows::whole_bytes(&bytes, self.max_line_bytes),
+            };
+            if end > 0 {
                 self.carry = bytes.split_off(end);
                 return Ok(Some(Chunk { bytes, overlong: None }));
             }
             if bytes.len() > self.max_line_bytes {
-                // A quote that never closes must not swallow the rows after it.
-                let Some(end) = memchr::memchr(b'\n', &bytes) else {
-                    return self.skip_overlong(bytes).map(Some);
-                };
-                self.carry = bytes.split_off(end + 1);
-                return Ok(Some(Chunk { bytes, overlong: None }));
+                return self.skip_overlong(bytes).map(Some);
             }
             debug_assert!(bytes.len() > filled, "a chunk that is not at its end grows");
         }
     }
 
     fn fill(&mut self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-        bytes.reserve_exact(CHUNK_BYTES);
-        let read = self.input.by_ref().take(CHUNK_BYTES as u64).read_to_end(bytes)?;
-        self.at_end = read < CHUNK_BYTES;
+        bytes.reserve_exact(self.chunk_bytes);
+        let read = self.input.by_ref().take(self.chunk_bytes as u64).read_to_end(bytes)?;
+        self.at_end = read < self.chunk_bytes;
         Ok(())
-    }
-
-    fn last_line_end(&self, bytes: &[u8]) -> Option<usize> {
-        match self.lines {
-            Lines::Plain => memchr::memrchr(b'\n', bytes).map(|position| position + 1),
-            Lines::Quoted => {
-                let mut quoted = false;
-                let mut end = None;
-                for position in memchr::memchr2_iter(b'"', b'\n', bytes) {
-                    if bytes[position] == b'"' {
-                        quoted = !quoted;
-                    } else if !quoted {
-                        end = Some(position + 1);
-                    }
-                }
-                end
-            }
-        }
     }
 
     /// Reads on to the end of a line over the limit, keeping only its beginning.
@@ -128,7 +113,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read_all(input: &[u8], lines: Lines, max_line_bytes: usize) -> Vec<Chunk> {
-        let mut reader = ChunkReader::new(input, lines, max_line_bytes);
+        let mut reader = ChunkReader::new(input, lines, CHUNK_BYTES, max_line_bytes);
         let mut chunks = Vec::new();
         while let Some(chunk) = reader.next_chunk().unwrap() {
             chunks.push(chunk);
@@ -166,8 +151,9 @@ mod tests {
             input.extend_from_slice(b"c,d\n");
         }
         let chunks = read_all(&input, Lines::Quoted, 1 << 20);
-        assert_eq!(chunks[0].bytes, b"a,\"b\n");
-        assert!(chunks.iter().all(|chunk| chunk.overlong.is_none()));
+        assert!(
+            chunks.iter().all(|chunk| chunk.overlong.is_none() && chunk.bytes.len() <= CHUNK_BYTES)
+        );
         assert_eq!(chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>(), input.len());
     }
 

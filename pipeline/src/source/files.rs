@@ -11,8 +11,9 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use crate::error::{Error, Result};
 use crate::source::array::ArrayReader;
-use crate::source::chunk::{Chunk, ChunkReader, Lines};
+use crate::source::chunk::{CHUNK_BYTES, Chunk, ChunkReader, Lines};
 use crate::source::mapping::Mapping;
+use crate::source::rows::{Fields, Rows};
 use crate::source::text::{self, Header, Text};
 use crate::source::workbook::{self, Sheets};
 
@@ -259,13 +260,14 @@ impl FileReader {
             let (format, compression) = (Format::Json, Compression::None);
             return Self::of_text(
                 path,
-                Packed { input, format, compression, unpacked_max },
+                Packed { input, format, compression, unpacked_max, chunk_bytes: CHUNK_BYTES },
                 mapping,
             );
         }
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         let (format, compression) = (input.format, input.compression);
-        let text = Packed { input: file, format, compression, unpacked_max };
+        let chunk_bytes = CHUNK_BYTES;
+        let text = Packed { input: file, format, compression, unpacked_max, chunk_bytes };
         Self::of_text(path, text, mapping)
     }
 
@@ -288,17 +290,23 @@ impl FileReader {
             .and_then(|text| text::as_utf8(text, mapping.encoding(), header))
             .map_err(Error::io("read", &path))?;
         if !is_csv {
-            return Self::of_json(path, digest, text, mapping);
+            return Self::of_json(path, digest, text, packed.chunk_bytes, mapping);
         }
-        let mut chunks = ChunkReader::new(text, Lines::Quoted, mapping.max_line_bytes());
-        let first = chunks.next_chunk().map_err(Error::io("read", &path))?;
-        let (header, header_lines, first) = split_header(&path, first)?;
+        let mut chunks =
+            ChunkReader::new(text, Lines::Quoted, packed.chunk_bytes, mapping.max_line_bytes());
+        let (header, header_lines, first) = read_header(&path, &mut chunks)?;
         mapping.check_header(&path.display().to_string(), &header)?;
         let pieces = Pieces::Csv { chunks, header: Arc::new(header), first: Some(first) };
         Ok(Self { path, digest, header_lines, pieces })
     }
 
-    fn of_json(path: PathBuf, digest: Digest, mut text: Text, mapping: &Mapping) -> Result<Self> {
+    fn of_json(
+        path: PathBuf,
+        digest: Digest,
+        mut text: Text,
+        chunk_bytes: usize,
+        mapping: &Mapping,
+    ) -> Result<Self> {
         let start = text::beginning(&mut text).map_err(Error::io("read", &path))?;
         let written = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).trim_ascii_start();
         let is_array = written.first() == Some(&b'[');
@@ -308,9 +316,9 @@ impl FileReader {
         let text: Text = Box::new(start.chain(text));
         let max_line_bytes = mapping.max_line_bytes();
         let pieces = if is_array {
-            Pieces::Array(ArrayReader::new(text, max_line_bytes))
+            Pieces::Array(ArrayReader::new(text, chunk_bytes, max_line_bytes))
         } else {
-            Pieces::Lines(ChunkReader::new(text, Lines::Plain, max_line_bytes))
+            Pieces::Lines(ChunkReader::new(text, Lines::Plain, chunk_bytes, max_line_bytes))
         };
         Ok(Self { path, digest, header_lines: 0, pieces })
     }
@@ -409,6 +417,8 @@ pub(crate) struct Packed<R> {
     pub(crate) compression: Compression,
     /// How large it may be unpacked, in bytes.
     pub(crate) unpacked_max: u64,
+    /// How much is read at once.
+    pub(crate) chunk_bytes: usize,
 }
 
 /// Fails beyond a number of bytes.
@@ -441,27 +451,42 @@ impl<R: Read> Read for HashingReader<R> {
     }
 }
 
-fn split_header(path: &Path, first: Option<Chunk>) -> Result<(Vec<String>, u64, Chunk)> {
-    let file = path.display().to_string();
-    let Some(mut chunk) = first else {
-        return Err(Error::definition(
-            file,
-            "the file is empty",
-            "a CSV file starts with a header",
-        ));
+/// The names of a CSV file's columns, the number of lines up to the first row, and what has been read beyond.
+fn read_header(path: &Path, chunks: &mut ChunkReader<Text>) -> Result<(Vec<String>, u64, Chunk)> {
+    let told = |line: u64, problem: &str, remedy: &str| {
+        Error::definition(format!("{}:{line}", path.display()), problem, remedy)
     };
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&chunk.bytes[..]);
-    let mut header = csv::StringRecord::new();
-    reader.read_record(&mut header).map_err(|error| {
-        Error::definition(
-            format!("{file}:1"),
-            format!("the header cannot be read: {error}"),
-            "save the file as UTF-8",
-        )
-    })?;
-    let header_bytes = reader.position().byte() as usize;
-    let header_lines = reader.position().line() - 1;
-    chunk.bytes.drain(..header_bytes);
-    Ok((header.iter().map(|name| name.trim().to_owned()).collect(), header_lines, chunk))
+    let mut lines = 0;
+    while let Some(mut chunk) = chunks.next_chunk().map_err(Error::io("read", path))? {
+        let mut rows = Rows::new(&chunk.bytes);
+        let row = rows.next();
+        let (bytes, line_feeds) = rows.read();
+        let Some(row) = row else {
+            lines += line_feeds;
+            if chunk.overlong.is_some() {
+                return Err(told(
+                    lines + 1,
+                    "the header is too long",
+                    "shorten the columns' names",
+                ));
+            }
+            continue;
+        };
+        let line = lines + row.line;
+        lines += line_feeds;
+        if row.is_broken {
+            return Err(told(line, "a quote of the header does not close", "close it"));
+        }
+        let mut fields = Fields::new();
+        let names = fields.part(row.bytes).iter().map(std::str::from_utf8);
+        let names: Result<Vec<&str>, _> = names.collect();
+        let names = names.map_err(|error| {
+            told(line, &format!("the header cannot be read: {error}"), "save the file as UTF-8")
+        })?;
+        let header = names.into_iter().map(|name| name.trim().to_owned()).collect();
+        chunk.bytes.drain(..bytes);
+        return Ok((header, lines, chunk));
+    }
+    let file = path.display().to_string();
+    Err(Error::definition(file, "the file is empty", "a CSV file starts with a header"))
 }

@@ -38,6 +38,9 @@ use crate::zone;
 /// The attribute in which a row's warnings land, each as `code:column`.
 pub(crate) const WARNINGS: &str = "warnings";
 
+/// The longest name of a table's column, in bytes as JSON.
+const NAME_BYTES_MAX: usize = 255;
+
 /// What pseudonyms are made with; zeros where no lake has given its key.
 #[derive(Clone, Default)]
 struct Key([u8; 32]);
@@ -310,8 +313,18 @@ impl Mapping {
         self.encoding
     }
 
-    /// Checks a table header; an error names the columns that are not there.
+    /// Checks a table header; an error names the columns that are not there, or a name that is too long.
     pub fn check_header(&self, file: &str, header: &[String]) -> Result<()> {
+        // A name stands once in the file and again in each event that keeps the column.
+        if let Some(position) =
+            header.iter().position(|name| json_string(name).len() > NAME_BYTES_MAX)
+        {
+            return Err(Error::definition(
+                file,
+                format!("the name of column {} has over {NAME_BYTES_MAX} bytes", position + 1),
+                "shorten it, or remove the column",
+            ));
+        }
         let mut present: HashSet<usize> =
             header.iter().filter_map(|name| self.place_of(name, usize::MAX)).collect();
         for (column, places) in &self.aliases.others {

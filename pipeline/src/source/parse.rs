@@ -16,6 +16,7 @@ use crate::event::{self, Event, EventColumns, Reason, Refusal, Reject, Rules};
 use crate::source::chunk::{Chunk, Overlong};
 use crate::source::files::Task;
 use crate::source::mapping::{Implied, Mapping, Row, Value};
+use crate::source::rows::{Fields, Rows};
 use crate::source::workbook;
 use crate::zone::{LocalClock, Month, date_of};
 
@@ -122,73 +123,38 @@ impl<'m> Parser<'m> {
 
     fn parse_csv(&mut self, chunk: Chunk, header: &[String], parsed: &mut Parsed) {
         let places = csv_places(header, self.mapping);
-        let mut rows = &chunk.bytes[..];
-        while !rows.is_empty() {
-            let read = self.parse_rows(rows, header, &places, parsed);
-            parsed.lines += memchr::memchr_iter(b'\n', &rows[..read]).count() as u64;
-            rows = &rows[read..];
+        let mut fields = Fields::new();
+        for row in Rows::new(&chunk.bytes) {
+            let outcome = if row.is_broken {
+                Err(Refusal::new(Reason::MalformedRow, "a quote does not close"))
+            } else {
+                self.judge_csv(fields.part(row.bytes), header, &places, parsed)
+            };
+            if let Err(refusal) = outcome {
+                let text = without_line_end(row.bytes).to_vec();
+                parsed.rejects.push(Reject { line: row.line, refusal, text });
+            }
         }
+        parsed.lines += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
         self.refuse_overlong(chunk.overlong, parsed);
-    }
-
-    /// Reads rows to their end, or to the end of the first line with a quote that does not close.
-    /// Returns the bytes read.
-    fn parse_rows(
-        &mut self,
-        rows: &[u8],
-        header: &[String],
-        places: &[Place],
-        parsed: &mut Parsed,
-    ) -> usize {
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(rows);
-        let mut record = csv::ByteRecord::new();
-        loop {
-            match reader.read_byte_record(&mut record) {
-                Ok(true) => {}
-                // A slice cannot fail to be read, and a flexible reader takes any row.
-                Ok(false) | Err(_) => return rows.len(),
-            }
-            let start = record.position().cloned().unwrap_or_else(csv::Position::new);
-            let end = reader.position().byte() as usize;
-            // Empty lines before a row are no part of it.
-            let raw = &rows[start.byte() as usize..end];
-            let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-            let skipped = raw.iter().take_while(|byte| is_line_end(byte)).count();
-            let (blank, raw) = raw.split_at(skipped);
-            let line = start.line() + blank.iter().filter(|byte| **byte == b'\n').count() as u64;
-            let last_line = reader.position().line() - u64::from(raw.ends_with(b"\n"));
-            let line_of_file = parsed.lines + line;
-            if (last_line > line || end == rows.len()) && !quotes_close(raw) {
-                let length = memchr::memchr(b'\n', raw).map_or(raw.len(), |position| position + 1);
-                let refusal = Refusal::new(Reason::MalformedRow, "a quote does not close");
-                let text = without_line_end(&raw[..length]).to_vec();
-                parsed.rejects.push(Reject { line: line_of_file, refusal, text });
-                return end - raw.len() + length;
-            }
-            if let Err(refusal) = self.judge_csv(&record, header, places, parsed) {
-                let text = without_line_end(raw).to_vec();
-                parsed.rejects.push(Reject { line: line_of_file, refusal, text });
-            }
-        }
     }
 
     fn judge_csv(
         &mut self,
-        record: &csv::ByteRecord,
+        fields: &Fields,
         header: &[String],
         places: &[Place],
         parsed: &mut Parsed,
     ) -> Result<(), Refusal> {
-        if record.as_slice().len() > self.mapping.max_line_bytes() {
-            return Err(self.too_long(record.as_slice().len()));
+        if fields.total_bytes() > self.mapping.max_line_bytes() {
+            return Err(self.too_long(fields.total_bytes()));
         }
-        if record.len() != header.len() {
-            let detail = format!("{} fields, the header has {}", record.len(), header.len());
+        if fields.len() != header.len() {
+            let detail = format!("{} fields, the header has {}", fields.len(), header.len());
             return Err(Refusal::new(Reason::MalformedRow, detail));
         }
         let mut row = empty_row(self.mapping);
-        for ((place, name), field) in places.iter().zip(header).zip(record) {
+        for ((place, name), field) in places.iter().zip(header).zip(fields.iter()) {
             let text = std::str::from_utf8(field).map_err(|_| {
                 Refusal::new(Reason::InvalidUtf8, format!("column `{name}` is not UTF-8"))
             })?;
@@ -278,32 +244,6 @@ impl<'m> Parser<'m> {
 fn without_line_end(raw: &[u8]) -> &[u8] {
     let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
     raw.strip_suffix(b"\r").unwrap_or(raw)
-}
-
-/// Whether every quoted field of a row is closed, and closed at its end: a quote that was left open in
-/// one line meets the opening quote of a later one in the middle of a text.
-fn quotes_close(row: &[u8]) -> bool {
-    let mut bytes = row.iter().peekable();
-    let mut at_field_start = true;
-    while let Some(byte) = bytes.next() {
-        if *byte != b'"' || !at_field_start {
-            at_field_start = *byte == b',';
-            continue;
-        }
-        loop {
-            match (bytes.next(), bytes.peek()) {
-                (None, _) => return false,
-                (Some(b'"'), Some(b'"')) => {
-                    bytes.next();
-                }
-                (Some(b'"'), None | Some(b',' | b'\r' | b'\n')) => break,
-                (Some(b'"'), Some(_)) => return false,
-                (Some(_), _) => {}
-            }
-        }
-        at_field_start = false;
-    }
-    true
 }
 
 fn empty_row<'a>(mapping: &Mapping) -> Row<'a> {

@@ -7,6 +7,8 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, GB18030, UTF_16BE, UTF_16LE}
 /// How much of a stream is looked at before it is read.
 const SNIFFED_BYTES: usize = 64 << 10;
 const TRANSCODED_BYTES: usize = 64 << 10;
+/// The most bytes of one character in any encoding, which stay in view when the next are read.
+const CHARACTER_BYTES_MAX: usize = 8;
 
 /// A stream whose beginning has been looked at.
 pub(crate) type Text = Box<dyn Read + Send>;
@@ -85,12 +87,10 @@ impl Transcoder {
         self.given = 0;
         while self.ready.is_empty() && !(self.at_end && self.used == self.raw.len()) {
             if self.used == self.raw.len() {
-                self.raw.clear();
-                self.used = 0;
-                let read = self.input.by_ref().take(TRANSCODED_BYTES as u64);
-                let mut read = read;
-                read.read_to_end(&mut self.raw)?;
-                self.at_end = self.raw.len() < TRANSCODED_BYTES;
+                self.raw.drain(..self.used.saturating_sub(CHARACTER_BYTES_MAX));
+                self.used = self.raw.len();
+                let mut input = self.input.by_ref().take(TRANSCODED_BYTES as u64);
+                self.at_end = input.read_to_end(&mut self.raw)? < TRANSCODED_BYTES;
             }
             self.turn();
         }
@@ -106,7 +106,7 @@ impl Transcoder {
         self.ready.truncate(written);
         self.used += read;
         if let DecoderResult::Malformed(wrong, after) = result {
-            // The wrong bytes end `after` bytes before what has been read; those of an earlier piece are lost to view.
+            // The wrong bytes end `after` bytes before what has been read, maybe in the piece before.
             let end = self.used - usize::from(after);
             let start = end.saturating_sub(usize::from(wrong));
             let wrong_bytes = &self.raw[start..end];
@@ -180,6 +180,18 @@ mod tests {
         assert_eq!(lines[0], "单位".as_bytes());
         assert!(std::str::from_utf8(lines[1]).is_err());
         assert_eq!(lines[2], "龙塔".as_bytes());
+    }
+
+    #[test]
+    fn wrong_bytes_stay_as_they_are_where_a_piece_ends_in_them() {
+        for before in TRANSCODED_BYTES - 3..=TRANSCODED_BYTES {
+            let mut bytes = vec![b'a'; before];
+            bytes.extend_from_slice(b"\x81\x30\x81\nb");
+            assert!(
+                read(&bytes, Some(GB18030), Header::No).ends_with(b"aa\x81\x30\x81\nb"),
+                "{before}"
+            );
+        }
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! The header is the first row that has the columns which the mapping needs: ledgers have titles above it. Cells that are
 //! merged downwards hold for each of their rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,10 @@ const UNPACKED_MAX: u64 = 512 << 20;
 
 /// How many rows are looked at for the header.
 const HEADER_ROWS_MAX: u32 = 100;
+
+/// How much text a row may hold with what is merged into it, in bytes: a text that stands once in the file can stand in
+/// every cell.
+const ROW_BYTES_MAX: usize = 32 << 20;
 
 /// The limits of the format itself.
 const ROWS_MAX: u32 = 1 << 20;
@@ -198,6 +202,14 @@ impl Cell {
         }
     }
 
+    /// How much memory its text takes, in bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Json(text) => text.len(),
+            Self::Error(_) => 0,
+        }
+    }
+
     /// The cell as the name of a column.
     fn name(&self) -> String {
         match self {
@@ -320,23 +332,35 @@ impl<'b> Rows<'b> {
             return Err(self.misplaced(row, "comes after a later one"));
         }
         self.last_row = Some(row);
+        let mut bytes = value.bytes();
         let mut cells = vec![(column, value)];
         while let Some((next_row, column, value)) = self.next_cell()? {
             if next_row != row {
                 self.next = Some((next_row, column, value));
                 break;
             }
+            bytes += value.bytes();
             cells.push((column, value));
+            if bytes > ROW_BYTES_MAX || cells.len() > COLUMNS_MAX as usize {
+                return Err(self.misplaced(row, "holds more than the format allows"));
+            }
         }
         self.fill_merged(row, &mut cells);
+        let reaching: usize = self.reaching.iter().map(|(_, value)| value.bytes()).sum();
+        if reaching > ROW_BYTES_MAX || self.reaching.len() > COLUMNS_MAX as usize {
+            return Err(
+                self.misplaced(row, "has merged cells that hold more than the format allows")
+            );
+        }
         Ok(Some(SheetRow { row, cells }))
     }
 
     /// Gives the row the values of cells above that are merged with cells of its own.
     fn fill_merged(&mut self, row: u32, cells: &mut Vec<(u32, Cell)>) {
         self.reaching.retain(|(place, _)| place.end.0 >= row);
+        let mut filled: HashSet<u32> = cells.iter().map(|(column, _)| *column).collect();
         for (place, value) in &self.reaching {
-            if cells.iter().all(|(column, _)| *column != place.start.1) {
+            if filled.insert(place.start.1) {
                 cells.push((place.start.1, value.clone()));
             }
         }

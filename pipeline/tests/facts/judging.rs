@@ -313,6 +313,34 @@ fn a_row_over_the_limit_is_refused_and_kept() {
 }
 
 #[test]
+fn a_row_of_several_lines_in_a_large_file_is_one_wherever_quotes_stand_before_it() {
+    let mut rows = b"a,patrol.recorded,2024-03-05,longta,5\" pipe\n".to_vec();
+    let mut landed = 1;
+    while rows.len() < 9 << 20 {
+        landed += 1;
+        let padding = "x\n".repeat(2000);
+        rows.extend_from_slice(
+            format!("n-{landed},patrol.recorded,2024-03-05,longta,\"{padding}\"\n").as_bytes(),
+        );
+    }
+    check_csv(&rows, landed, &[]);
+}
+
+#[test]
+fn a_header_whose_quotes_do_not_close_or_with_a_very_long_name_is_refused() {
+    let mut lake = TestLake::new();
+    let mut refused = |header: &str| {
+        let bytes = format!("{header}\na,patrol.recorded,2024-03-05,longta,x\n");
+        lake.land_as(&native(), "events.csv", bytes.as_bytes()).unwrap_err().to_string()
+    };
+    let error = refused("event_id,event_type,occurred_at,org_id,\"more");
+    assert!(error.contains("events.csv:1: a quote of the header does not close"), "{error}");
+    let long = "x".repeat(300);
+    let error = refused(&format!("event_id,event_type,occurred_at,org_id,{long}"));
+    assert!(error.contains("the name of column 5 has over 255 bytes"), "{error}");
+}
+
+#[test]
 fn a_quote_inside_a_field_is_a_letter() {
     check_csv(
         b"a,patrol.recorded,2024-03-05,longta,5\" pipe\nb,patrol.recorded,2024-03-05,longta,p-2\n",

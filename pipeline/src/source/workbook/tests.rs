@@ -211,6 +211,30 @@ fn what_is_no_workbook_or_unpacks_to_too_much_is_refused() {
 }
 
 #[test]
+fn a_row_that_holds_a_long_text_in_many_cells_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "x".repeat(1 << 20);
+    let columns: Vec<String> = (4..40).map(column_letters).collect();
+    let cells: Vec<(&str, &str)> = columns.iter().map(|column| (&**column, &*long)).collect();
+    let path = workbook(folder.path(), &[("a", &(row(1, &HEADER) + &row(2, &cells)), &[])]);
+    let mut read = String::new();
+    let error = text(&path, "a", &mapping()).unwrap().read_to_string(&mut read).unwrap_err();
+    assert!(error.to_string().contains("row 2 holds more than the format allows"), "{error}");
+
+    // Each row alone is small, but the cells that are merged downwards add up.
+    let mut rows = row(1, &HEADER);
+    let mut merged = Vec::new();
+    for number in 2..40 {
+        rows += &row(number, &[("A", &long)]);
+        merged.push(format!("A{number}:A1000"));
+    }
+    let merged: Vec<&str> = merged.iter().map(String::as_str).collect();
+    let path = workbook(folder.path(), &[("a", &rows, &merged)]);
+    let error = text(&path, "a", &mapping()).unwrap().read_to_string(&mut read).unwrap_err();
+    assert!(error.to_string().contains("merged cells that hold more"), "{error}");
+}
+
+#[test]
 fn a_name_that_two_columns_have_is_told_apart() {
     let names = ["备注", "备注", "备注"].map(str::to_owned).into_iter();
     let named = distinct((0..).zip(names));
