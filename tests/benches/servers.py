@@ -75,15 +75,15 @@ def answers(address):
         return b""
 
 
-def start_lawpulse(binary, work):
-    """Serves FOLDER/lake with accounts and otherwise the defaults; returns when it has measured everything."""
+def start_lawpulse(binary, work, lake="lake", settings=""):
+    """Serves FOLDER/LAKE with accounts and otherwise the defaults, or the settings; returns when it listens."""
     accounts = f"{work}/accounts.toml"
     Path(accounts).unlink(missing_ok=True)
     for name in ("analyst", "auditor", "admin"):
         command = [binary, "account", "add", name, "--role", name, "--accounts", accounts, "--password-stdin"]
         subprocess.run(command, input=PASSWORD + "\n", text=True, check=True, capture_output=True)
     config = Path(work, "lawpulse.toml")
-    config.write_text(f'lake = "{work}/lake"\naccounts = "{accounts}"\n')
+    config.write_text(f'lake = "{work}/{lake}"\naccounts = "{accounts}"\n{settings}')
     addresses = ["--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0"]
     command = [binary, "serve", "--config", config, *addresses, "--as-of", AS_OF]
     with open(f"{work}/lawpulse.log", "w") as log:
