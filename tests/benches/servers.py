@@ -11,6 +11,8 @@ from pathlib import Path
 
 # The seconds after which something hangs that takes milliseconds.
 HANGS = 120
+STOPS = 30
+IDLE_SECONDS = 4
 PASSWORD = "only-for-this-bench"
 # The end of what is simulated.
 AS_OF = "2026-01-01T00:30:00Z"
@@ -47,12 +49,20 @@ class Server:
     def forget_peak(self):
         (self.proc / "clear_refs").write_text("5")
 
+    def wait_until_idle(self):
+        """What was asked for may be done while something else goes on in the background; returns when nothing does."""
+        quiet = 0
+        while quiet < IDLE_SECONDS:
+            before = self.cpu_seconds()
+            time.sleep(1)
+            quiet = quiet + 1 if self.cpu_seconds() - before < 0.05 else 0
+
     def stop(self):
         if self.process.poll() is not None:
             return
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(STOPS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -77,16 +87,16 @@ def answers(address):
 
 def start_lawpulse(binary, work, lake="lake", settings=""):
     """Serves FOLDER/LAKE with accounts and otherwise the defaults, or the settings; returns when it listens."""
-    accounts = f"{work}/accounts.toml"
+    accounts = f"{work}/{lake}.accounts.toml"
     Path(accounts).unlink(missing_ok=True)
     for name in ("analyst", "auditor", "admin"):
         command = [binary, "account", "add", name, "--role", name, "--accounts", accounts, "--password-stdin"]
         subprocess.run(command, input=PASSWORD + "\n", text=True, check=True, capture_output=True)
-    config = Path(work, "lawpulse.toml")
+    config = Path(work, f"{lake}.toml")
     config.write_text(f'lake = "{work}/{lake}"\naccounts = "{accounts}"\n{settings}')
     addresses = ["--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0"]
     command = [binary, "serve", "--config", config, *addresses, "--as-of", AS_OF]
-    with open(f"{work}/lawpulse.log", "w") as log:
+    with open(f"{work}/{lake}.log", "w") as log:
         server = Server("lawpulse", command, log)
     for line in server.process.stdout:
         words = line.split()
@@ -96,7 +106,7 @@ def start_lawpulse(binary, work, lake="lake", settings=""):
         if words[0] == "Ctrl-C":
             break
     else:
-        raise SystemExit(f"lawpulse did not start; see {work}/lawpulse.log")
+        raise SystemExit(f"lawpulse did not start; see {log.name}")
     return server
 
 
