@@ -106,7 +106,7 @@ class Http:
             return None
         self.received.clear()
         status = head[9:12].decode()
-        if status == "200":
+        if status.startswith("2"):
             return Answer(body=body)
         return Answer(
             error=status, message=body.decode(errors="replace"), retry_after=number_of(head, b"retry-after:")

@@ -17,9 +17,9 @@ def pushed(body):
 class Pusher:
     """Sends bodies; one that was refused it sends again when it was told to."""
 
-    def __init__(self, server, bodies, took):
+    def __init__(self, server, bodies, took, request_of=pushed):
         """`bodies()` gives the next one, `took(body, seconds, answer)` the seconds after which to send it again."""
-        self.client = Http(server.http, pushed, ADMIN)
+        self.client = Http(server.http, request_of, ADMIN)
         self.bodies, self.took = bodies, took
         self.refused = None
         self.due = 0.0

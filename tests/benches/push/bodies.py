@@ -106,10 +106,13 @@ class Ledger:
         judged = json.loads(answer.body)
         if judged["accepted"] != body.events or judged["rejected_count"]:
             raise SystemExit(f"of {body.events} events {judged['accepted']} were accepted: {judged['rejected'][:3]}")
-        self.repeated += body.key in self.acknowledged
-        self.acknowledged[body.key] = body
+        self.acknowledge(body)
         self.new[body.key] += not judged["known"]
         return None
+
+    def acknowledge(self, body):
+        self.repeated += body.key in self.acknowledged
+        self.acknowledged[body.key] = body
 
     @property
     def events(self):

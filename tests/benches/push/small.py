@@ -127,7 +127,7 @@ def in_use(folder):
 def maintain(lawpulse, work):
     started = time.monotonic()
     subprocess.run([lawpulse, "maintain", "--lake", f"{work}/small"], capture_output=True, text=True, check=True)
-    print(f"`lawpulse maintain` took {time.monotonic() - started:.1f} s")
+    print(f"\n`lawpulse maintain` took {time.monotonic() - started:.1f} s")
     print_lake(work, "small", "after it")
 
 
@@ -137,7 +137,7 @@ def compare(when, servers, source):
     for desk, server in zip(desks, servers):
         desk.wait_until_measured()
         server.wait_until_idle()
-    print(f"{f'# {when}: median ms of {ASKED}':<44} {'small pushes':>12} {'at once':>12} {'ratio':>6}")
+    print(f"\n# {when}, median ms of {ASKED}\n{'':<44} {'small pushes':>12} {'at once':>12} {'ratio':>6}")
     for name, sql in QUERIES.items():
         sql = sql.replace("{one}", f"{source.name}-{source.made // 2:08}-{source.made // 2 % 1000:03}")
         taken, rows = ([], []), [None, None]

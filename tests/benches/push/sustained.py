@@ -1,9 +1,12 @@
 """How much clients can push that never pause, until when it has landed, and what the disk would take."""
 
 import collections
+import contextlib
+import itertools
 import json
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -11,7 +14,7 @@ from pathlib import Path
 import load
 from asking import Desk, Pusher, drive
 from bodies import REPEATED, Ledger, Source
-from servers import start_lawpulse
+from servers import start_datasette, start_lawpulse
 
 CLIENTS = (1, 8, 64)
 SIZES = (1, 100, 1_000)
@@ -30,17 +33,23 @@ WHAT_IS_MEASURED = f"""\
 #   then. Peak: the server's memory, up to then.
 # After each run the lake holds exactly what was acknowledged, body by body, or the bench stops. Each run has a lake of its own.
 # Clients: one thread of Python for all; `client %` is its share of a core."""
+WHAT_THE_PEER_DOES = """\
+# Datasette 1.0a41 with the same bodies as JSON: SQLite in WAL mode with `synchronous` full, `event_id` as the key, rows that are
+#   there already ignored. One thread writes. It judges nothing, keeps no rejects, and an acknowledged row is in the table at
+#   once; it says the same of a body whether it was there before, so that p50 and p99 are of all."""
 
 
 def sustained(lawpulse, work, orgs, seconds):
     print(f"\n# pushing, {seconds:g} s a row; events of {Source('x', 1, orgs).bytes_per_event:.0f} bytes")
     print(WHAT_IS_MEASURED)
     print(HEADER)
-    for size in SIZES:
-        for clients in CLIENTS:
-            run(lawpulse, work, orgs, clients, size, seconds)
+    for size, clients in itertools.product(SIZES, CLIENTS):
+        run(lawpulse, work, orgs, clients, size, seconds)
     print('# the same with an inbox of `bytes = "64MB"`, which refuses')
     run(lawpulse, work, orgs, CLIENTS[-1], SIZES[-1], seconds, SMALL_INBOX)
+    print(f"{WHAT_THE_PEER_DOES}\n{HEADER}")
+    for size, clients in itertools.product(SIZES, CLIENTS):
+        run_datasette(work, orgs, clients, size, seconds)
 
 
 def run(lawpulse, work, orgs, clients, size, seconds, settings=""):
@@ -50,13 +59,28 @@ def run(lawpulse, work, orgs, clients, size, seconds, settings=""):
     try:
         desk = Desk(server)
         desk.wait_until_measured()
-        print(f"{clients:7} {size:11,} {measured(server, desk, Source('push', size, orgs), clients, seconds)}", flush=True)
+        source, ledger, found = Source("push", size, orgs), Ledger(), load.Found()
+        cpu = server.cpu_seconds()
+
+        def took(body, taken, answer):
+            if not answer.error and not json.loads(answer.body)["known"]:
+                found.milliseconds.append(1000 * taken)
+            return ledger.took(body, answer)
+
+        push(server, found, source, clients, seconds, lambda bodies: Pusher(server, bodies, took))
+        acknowledged = time.monotonic()
+        desk.wait_for_events(ledger.events)
+        landed_after, cpu = time.monotonic() - acknowledged, server.cpu_seconds() - cpu
+        print_row(server, ledger, found, clients, size, landed_after, cpu)
+        ledger.check_landed(desk.row, source.name)
     finally:
         server.stop()
+    shutil.rmtree(f"{work}/pushed")
 
 
-def measured(server, desk, source, clients, seconds):
-    ledger, found, again = Ledger(), load.Found(), collections.deque()
+def push(server, found, source, clients, seconds, pusher):
+    """Lets clients push, each body anew or, one of some, again, and notes what that took."""
+    again = collections.deque()
 
     def bodies():
         if again:
@@ -66,29 +90,50 @@ def measured(server, desk, source, clients, seconds):
             again.append(body)
         return body
 
-    def took(body, taken, answer):
-        if not answer.error and not json.loads(answer.body)["known"]:
-            found.milliseconds.append(1000 * taken)
-        return ledger.took(body, answer)
-
-    pushers = [Pusher(server, bodies, took) for _ in range(clients)]
+    pushers = [pusher(bodies) for _ in range(clients)]
     server.forget_peak()
     started, cpu, client_cpu = time.monotonic(), server.cpu_seconds(), time.process_time()
     drive(pushers, lambda: time.monotonic() < started + seconds)
-    acknowledged = time.monotonic()
-    found.seconds = acknowledged - started
-    pushing_cpu, found.client_cpu = server.cpu_seconds() - cpu, time.process_time() - client_cpu
-    desk.wait_for_events(ledger.events)
-    landed = time.monotonic()
-    whole_cpu, peak = server.cpu_seconds() - cpu, server.peak()
-    ledger.check_landed(desk.row, source.name)
+    found.seconds = time.monotonic() - started
+    found.server_cpu, found.client_cpu = server.cpu_seconds() - cpu, time.process_time() - client_cpu
+
+
+def print_row(server, ledger, found, clients, size, landed_after, cpu):
     requests = len(ledger.acknowledged) + ledger.repeated
-    return (
-        f"{ledger.events / found.seconds:10,.0f} {requests / found.seconds:10,.0f} {found.percentile(0.5):8.1f} "
-        f"{found.percentile(0.99):8.1f} {ledger.refused:8} {ledger.repeated:8} {pushing_cpu:6.1f} "
-        f"{100 * found.client_cpu / found.seconds:8.0f} {peak / 1e6:8.0f} {landed - acknowledged:10.1f} s "
-        f"{ledger.events / (landed - started):9,.0f} {whole_cpu:6.1f}"
+    print(
+        f"{clients:7} {size:11,} {ledger.events / found.seconds:10,.0f} {requests / found.seconds:10,.0f} "
+        f"{found.percentile(0.5):8.1f} {found.percentile(0.99):8.1f} {ledger.refused:8} {ledger.repeated:8} "
+        f"{found.server_cpu:6.1f} {100 * found.client_cpu / found.seconds:8.0f} {server.peak() / 1e6:8.0f} "
+        f"{landed_after:10.1f} s {ledger.events / (found.seconds + landed_after):9,.0f} {cpu:6.1f}",
+        flush=True,
     )
+
+
+def datasette_insert(body):
+    rows = body.lines[:-1].replace(b"\n", b",")
+    return "/datasette/events/-/insert", b'{"ignore":true,"rows":[' + rows + b"]}"
+
+
+def run_datasette(work, orgs, clients, size, seconds):
+    server = start_datasette(work)
+    try:
+        source, ledger, found = Source("push", size, orgs), Ledger(), load.Found()
+        cpu = server.cpu_seconds()
+
+        def took(body, taken, answer):
+            found.milliseconds.append(1000 * taken)
+            if answer.error:
+                raise SystemExit(f"Datasette answered {answer.error}: {answer.message}")
+            ledger.acknowledge(body)
+
+        push(server, found, source, clients, seconds, lambda bodies: Pusher(server, bodies, took, datasette_insert))
+        print_row(server, ledger, found, clients, size, 0, server.cpu_seconds() - cpu)
+        with contextlib.closing(sqlite3.connect(f"{work}/datasette.db")) as database:
+            ((rows,),) = database.execute("select count(*) from events")
+        if rows != ledger.events:
+            raise SystemExit(f"Datasette acknowledged {ledger.events} events and holds {rows}")
+    finally:
+        server.stop()
 
 
 def disk(work, orgs, seconds):
@@ -97,15 +142,14 @@ def disk(work, orgs, seconds):
     print("# `append`: one file, grows, fsync. `file each`: fsync, rename, fsync of the folder, as the inbox does")
     print(f"{'writers':>7} {'events/body':>11} {'append':>20} {'file each':>20}")
     folder = Path(work, "disk")
-    for size in SIZES:
-        for writers in CLIENTS:
-            cells = []
-            for write in (append, file_each):
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
-                bodies = written(write, folder, Source("disk", size, orgs), writers, seconds)
-                cells.append(f"{bodies:9,.0f} {bodies * size:10,.0f}")
-            print(f"{writers:7} {size:11,} {cells[0]:>20} {cells[1]:>20}", flush=True)
+    for size, writers in itertools.product(SIZES, CLIENTS):
+        cells = []
+        for write in (append, file_each):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            bodies = written(write, folder, Source("disk", size, orgs), writers, seconds)
+            cells.append(f"{bodies:9,.0f} {bodies * size:10,.0f}")
+        print(f"{writers:7} {size:11,} {cells[0]:>20} {cells[1]:>20}", flush=True)
     shutil.rmtree(folder)
 
 
