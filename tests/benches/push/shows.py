@@ -19,10 +19,10 @@ PUSHERS = 8
 LOADS = (("nothing else", None), ("8 clients, 1 event/body", 1), ("8 clients, 100 events/body", 100))
 PLACES = ("SQL", "metric", "/metrics")
 WHAT_IS_MEASURED = f"""\
-# {PROBES} probes, {EVERY:g} s apart: patrols of one unit, a body each, while others push without pause. From a probe's acknowledgement
-# until an answer has it: of SQL that asks for the probe's id, of the API's metric `patrols` for the unit and month, and of
-# /metrics, which is computed in the background. Each place is asked {LOOK_EVERY:g} s after its last answer, so that the asking, and
-# up to {LOOK_EVERY:g} s, are in the figures. Target: p95 under {TARGET:g} s in SQL and the metric.
+# {PROBES} probes, {EVERY:g} s apart: patrols of one unit, a body each, while others push without pause. From a probe's
+#   acknowledgement until an answer has it: of SQL that asks for the probe's id, of the API's metric `patrols` for the unit and
+#   month, and of /metrics, which is computed in the background. Each place is asked {LOOK_EVERY:g} s after its last answer, so
+#   that the asking, and up to {LOOK_EVERY:g} s, are in the figures. Target: p95 under {TARGET:g} s in SQL and the metric.
 # `pushed/s`: events that the others had acknowledged meanwhile; `landed after`: until all of them are in the lake as well."""
 
 
@@ -34,7 +34,8 @@ class Probes:
         self.ledger = Ledger()
         self.acknowledged = {}
         self.seen = {place: {} for place in PLACES}
-        self.sql = f"select event_id from events where event_date = '{DAY}' and org_id = '{org}' and event_id like '{name}-%'"
+        day = f"event_date = '{DAY}' and org_id = '{org}'"
+        self.sql = f"select event_id from events where {day} and event_id like '{name}-%'"
         self.metric = f"/api/v1/metrics/patrols?from={DAY:%Y-%m}-01&to={DAY.year + 1}-01-01&grain=month&scope={org}"
         self.before = self.count(desk.page(self.metric))
         self.sampled_before = self.sampled(desk.page("/metrics"))
@@ -103,7 +104,8 @@ class Probes:
 def shows(lawpulse, work, orgs, lakes):
     """Prints how long it takes; returns whether the target is met."""
     print(f"\n# until it shows\n{WHAT_IS_MEASURED}")
-    print(f"{'lake':<22} {'others push':<28} {'place':<9} {'p50 s':>6} {'p95 s':>6} {'max s':>6}  {'target':<9} {'pushed/s':>9} {'landed after':>12}")
+    seconds = f"{'p50 s':>6} {'p95 s':>6} {'max s':>6}"
+    print(f"{'lake':<22} {'others push':<28} {'place':<9} {seconds}  {'target':<9} {'pushed/s':>9} {'landed after':>12}")
     is_met = True
     for lake, name in lakes:
         for number, (what, size) in enumerate(LOADS):
@@ -124,12 +126,17 @@ def shows(lawpulse, work, orgs, lakes):
 def probed(server, desk, org, source, name):
     before = desk.status()["events"]
     probes, ledger = Probes(server, desk, org, "probe"), Ledger()
-    pushers = [Pusher(server, source.next, lambda body, _, answer: ledger.took(body, answer)) for _ in range(PUSHERS if source else 0)]
+
+    def took(body, _, answer):
+        return ledger.took(body, answer)
+
+    pushers = [Pusher(server, source.next, took) for _ in range(PUSHERS)] if source else []
     started = time.monotonic()
 
     def goes_on():
         if time.monotonic() > started + PROBES * EVERY + HANGS:
-            raise SystemExit(f"{name}: not seen after {HANGS} s: {({place: PROBES - len(seen) for place, seen in probes.seen.items()})}")
+            unseen = {place: PROBES - len(seen) for place, seen in probes.seen.items()}
+            raise SystemExit(f"{name.strip()}: so many are not seen {HANGS} s after the last: {unseen}")
         return probes.is_open()
 
     drive([*pushers, *probes.askers], goes_on)

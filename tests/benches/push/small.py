@@ -19,7 +19,8 @@ SETTINGS = f'[maintenance]\nevery = "{EVERY}s"\n'
 # Times that each query is asked on each side, by turns.
 ASKED = 15
 QUERIES = {
-    "events by type, with their units": """select event_type, count(*) as n, count(distinct org_id) as units, min(occurred_at) as first
+    "events by type, with their units": """
+        select event_type, count(*) as n, count(distinct org_id) as units, min(occurred_at) as first
         from events group by event_type order by event_type""",
     "officers active, each unit": """select org_id, count(distinct officer_id) as n
         from (select org_id, unnest(officer_ids) as officer_id from events) group by org_id order by org_id""",
@@ -34,7 +35,7 @@ QUERIES = {
 
 def small(lawpulse, work, orgs, bodies, land):
     """`land(lake, files)` lands files in a new lake."""
-    print(f"\n# {bodies:,} pushes of one event by {PUSHERS} clients, maintenance every {EVERY} s; then the same events from one file")
+    print(f"\n# {bodies:,} pushes of one event by {PUSHERS} clients, maintenance every {EVERY} s; the same events from one file")
     for lake in ("small", "bulk"):
         shutil.rmtree(f"{work}/{lake}", ignore_errors=True)
         shutil.copytree(f"{work}/empty", f"{work}/{lake}")
@@ -61,10 +62,14 @@ def small(lawpulse, work, orgs, bodies, land):
 def push(server, work, source, ledger, bodies):
     desk = Desk(server)
     desk.wait_until_measured()
-    pushers = [
-        Pusher(server, lambda: source.next() if source.made < bodies else None, lambda body, _, answer: ledger.took(body, answer))
-        for _ in range(PUSHERS)
-    ]
+
+    def next_body():
+        return source.next() if source.made < bodies else None
+
+    def took(body, _, answer):
+        return ledger.took(body, answer)
+
+    pushers = [Pusher(server, next_body, took) for _ in range(PUSHERS)]
     started, cpu = time.monotonic(), server.cpu_seconds()
     drive(pushers, lambda: len(ledger.acknowledged) < bodies)
     pushed = time.monotonic()

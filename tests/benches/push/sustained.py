@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import glob
 import itertools
 import json
 import os
@@ -43,6 +44,7 @@ def sustained(lawpulse, work, orgs, seconds):
     print(f"\n# pushing, {seconds:g} s a row; events of {Source('x', 1, orgs).bytes_per_event:.0f} bytes")
     print(WHAT_IS_MEASURED)
     print(HEADER)
+    remove_lakes(work)
     for size, clients in itertools.product(SIZES, CLIENTS):
         run(lawpulse, work, orgs, clients, size, seconds)
     print('# the same with an inbox of `bytes = "64MB"`, which refuses')
@@ -50,12 +52,20 @@ def sustained(lawpulse, work, orgs, seconds):
     print(f"{WHAT_THE_PEER_DOES}\n{HEADER}")
     for size, clients in itertools.product(SIZES, CLIENTS):
         run_datasette(work, orgs, clients, size, seconds)
+    remove_lakes(work)
+
+
+def remove_lakes(work):
+    for lake in glob.glob(f"{work}/pushed-*/"):
+        shutil.rmtree(lake)
 
 
 def run(lawpulse, work, orgs, clients, size, seconds, settings=""):
-    shutil.rmtree(f"{work}/pushed", ignore_errors=True)
-    shutil.copytree(f"{work}/empty", f"{work}/pushed")
-    server = start_lawpulse(lawpulse, work, "pushed", settings)
+    # It stays until the end: ext4 passes over the places of files that were removed in the last minutes, so that to remove
+    # the lake of one run would slow the next one down.
+    lake = f"pushed-{len(glob.glob(f'{work}/pushed-*/'))}"
+    shutil.copytree(f"{work}/empty", f"{work}/{lake}")
+    server = start_lawpulse(lawpulse, work, lake, settings)
     try:
         desk = Desk(server)
         desk.wait_until_measured()
@@ -75,7 +85,6 @@ def run(lawpulse, work, orgs, clients, size, seconds, settings=""):
         ledger.check_landed(desk.row, source.name)
     finally:
         server.stop()
-    shutil.rmtree(f"{work}/pushed")
 
 
 def push(server, found, source, clients, seconds, pusher):
