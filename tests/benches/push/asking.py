@@ -17,10 +17,10 @@ def pushed(body):
 class Pusher:
     """Sends bodies; one that was refused it sends again when it was told to."""
 
-    def __init__(self, server, bodies, took, request_of=pushed):
+    def __init__(self, server, bodies, took, request_of=pushed, pause=0.0):
         """`bodies()` gives the next one, `took(body, seconds, answer)` the seconds after which to send it again."""
         self.client = Http(server.http, request_of, ADMIN)
-        self.bodies, self.took = bodies, took
+        self.bodies, self.took, self.pause = bodies, took, pause
         self.refused = None
         self.due = 0.0
 
@@ -31,7 +31,8 @@ class Pusher:
     def heard(self, body, seconds, answer):
         again = self.took(body, seconds, answer)
         if again is not None:
-            self.refused, self.due = body, time.monotonic() + again
+            self.refused = body
+        self.due = time.monotonic() + (self.pause if again is None else again)
 
 
 class Looker:
