@@ -113,7 +113,7 @@ class Http:
         )
 
     def whole_body(self, head, start):
-        length = number_of(head, b"content-length:")
+        length = 0 if head[9:12] == b"204" else number_of(head, b"content-length:")
         if length is not None:
             return bytes(self.received[start:]) if len(self.received) - start >= length else None
         # No row of JSON ends in a bare 0 before a line break.

@@ -1,9 +1,7 @@
 """The servers that are compared: started on free ports, watched through /proc, stopped by their ids."""
 
-import contextlib
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -109,30 +107,6 @@ def start_lawpulse(binary, work, lake="lake", settings=""):
             break
     else:
         raise SystemExit(f"lawpulse did not start; see {log.name}")
-    return server
-
-
-def start_datasette(work):
-    """An empty SQLite file behind HTTP, which takes rows as JSON and syncs before it answers; `event_id` is its key."""
-    for old in Path(work).glob("datasette.db*"):
-        old.unlink()
-    with contextlib.closing(sqlite3.connect(f"{work}/datasette.db")) as database:
-        # One sync for each write, not several.
-        database.execute("pragma journal_mode = wal")
-        database.execute(
-            """create table events (
-                   event_id text primary key, event_type text, occurred_at text, received_at text, org_id text,
-                   officer_ids text, object_id text, party_id text, item_code text, channel text, attributes text
-               )"""
-        )
-    config = Path(work, "datasette.yaml")
-    config.write_text("databases:\n  datasette:\n    permissions:\n      insert-row: true\n")
-    port = free_port()
-    datasette = Path(sys.executable).with_name("datasette")
-    options = ["-c", config, "-p", str(port), "--setting", "max_insert_rows", "1000"]
-    # It logs each request, and no setting stops it.
-    server = Server("Datasette", [datasette, "serve", f"{work}/datasette.db", *options], subprocess.DEVNULL, port)
-    until("Datasette answers", lambda: answers(f"http://127.0.0.1:{port}/-/versions.json"))
     return server
 
 

@@ -1,9 +1,9 @@
 """Pushes to lawpulse: how much it acknowledges, until when that shows, and what very many small pushes leave behind.
 
-usage: push LAWPULSE FOLDER SECONDS
+usage: push LAWPULSE FOLDER SECONDS INFLUXD
        push LAWPULSE FOLDER --small BODIES
 
-FOLDER/log holds what `lawpulse simulate --profile scale` wrote; SECONDS is the time for each row.
+FOLDER/log holds what `lawpulse simulate --profile scale` wrote; SECONDS is the time for each row, INFLUXD a peer's program.
 """
 
 import glob
@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 from bodies import units
+from peers import Datasette, InfluxDb
 from shows import TARGET, shows
 from small import small
 from sustained import disk, sustained
@@ -38,7 +39,7 @@ def main():
         small(lawpulse, work, orgs, int(sys.argv[4]), land)
         return
     seconds = float(how)
-    sustained(lawpulse, work, orgs, seconds)
+    sustained(lawpulse, work, orgs, seconds, [InfluxDb(sys.argv[4]), Datasette()])
     land(f"{work}/large", [f"{work}/log"])
     lakes = [(f"{work}/empty", "empty"), (f"{work}/large", f"{events_of(lawpulse, work):,} events")]
     if not shows(lawpulse, work, orgs, lakes):

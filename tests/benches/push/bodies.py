@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 # Lines that differ: bodies are cut from them, one after the other, and marked so that every event is another.
 LINES = 1_000
-MARK = "@MARK@"
+MARK, NUMBER = "@MARK@", "@NUMBER@"
 # The digits of a body's number.
 DIGITS = 8
 # The last day before the present of the servers; nine of ten events are of it, the others of the month before.
@@ -60,17 +60,21 @@ def event(number, dice, org):
             "item_code": f"item-{dice.randint(0, 199):04}",
             "attributes": {"kind": "routine", "party_kind": "firm", "result": "no_problem", "double_random": False},
         }
-    return json.dumps(found, separators=(",", ":")).encode() + b"\n"
+    return found
+
+
+def json_line(event, _number):
+    return json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
 
 class Source:
     """Bodies without end, no event of which has been before."""
 
-    def __init__(self, name, size, orgs, seed=1):
-        """The name keeps the events of several sources apart."""
+    def __init__(self, name, size, orgs, seed=1, line_of=json_line):
+        """The name keeps the events of several sources apart; `line_of(event, number)` writes an event."""
         dice = random.Random(seed)
         self.name, self.size = name, size
-        lines = [event(number, dice, dice.choice(orgs)) for number in range(LINES)]
+        lines = [line_of(event(number, dice, dice.choice(orgs)), number) for number in range(LINES)]
         self.cuts = [b"".join(lines[at : at + size]) for at in range(0, LINES, size)]
         self.made = 0
 
@@ -80,9 +84,10 @@ class Source:
 
     def next(self):
         number, self.made = self.made, self.made + 1
-        mark = f"{self.name}-{number:0{DIGITS}}"
+        digits = f"{number:0{DIGITS}}"
+        mark = f"{self.name}-{digits}"
         lines = self.cuts[number % len(self.cuts)].replace(MARK.encode(), mark.encode())
-        return Body(mark, number, self.size, lines)
+        return Body(mark, number, self.size, lines.replace(NUMBER.encode(), digits.encode()))
 
 
 class Ledger:

@@ -1,13 +1,11 @@
 """How much clients can push that never pause, until when it has landed, and what the disk would take."""
 
 import collections
-import contextlib
 import glob
 import itertools
 import json
 import os
 import shutil
-import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import load
 from asking import Desk, Pusher, drive
 from bodies import REPEATED, Ledger, Source
-from servers import start_datasette, start_lawpulse
+from servers import start_lawpulse
 
 CLIENTS = (1, 8, 64)
 SIZES = (1, 100, 1_000)
@@ -34,13 +32,9 @@ WHAT_IS_MEASURED = f"""\
 #   then. Peak: the server's memory, up to then.
 # After each run the lake holds exactly what was acknowledged, body by body, or the bench stops. Each run has a lake of its own.
 # Clients: one thread of Python for all; `client %` is its share of a core."""
-WHAT_THE_PEER_DOES = """\
-# Datasette 1.0a41 with the same bodies as JSON: SQLite in WAL mode with `synchronous` full, `event_id` as the key, rows that are
-#   there already ignored. One thread writes. It judges nothing, keeps no rejects, and an acknowledged row is in the table at
-#   once; it says the same of a body whether it was there before, so that p50 and p99 are of all."""
 
 
-def sustained(lawpulse, work, orgs, seconds):
+def sustained(lawpulse, work, orgs, seconds, peers):
     print(f"\n# pushing, {seconds:g} s a row; events of {Source('x', 1, orgs).bytes_per_event:.0f} bytes")
     print(WHAT_IS_MEASURED)
     print(HEADER)
@@ -49,9 +43,10 @@ def sustained(lawpulse, work, orgs, seconds):
         run(lawpulse, work, orgs, clients, size, seconds)
     print('# the same with an inbox of `bytes = "64MB"`, which refuses')
     run(lawpulse, work, orgs, CLIENTS[-1], SIZES[-1], seconds, SMALL_INBOX)
-    print(f"{WHAT_THE_PEER_DOES}\n{HEADER}")
-    for size, clients in itertools.product(SIZES, CLIENTS):
-        run_datasette(work, orgs, clients, size, seconds)
+    for peer in peers:
+        print(f"{peer.what_it_does}\n{HEADER}")
+        for size, clients in itertools.product(SIZES, CLIENTS):
+            run_peer(peer, work, orgs, clients, size, seconds)
     remove_lakes(work)
 
 
@@ -118,29 +113,22 @@ def print_row(server, ledger, found, clients, size, landed_after, cpu):
     )
 
 
-def datasette_insert(body):
-    rows = body.lines[:-1].replace(b"\n", b",")
-    return "/datasette/events/-/insert", b'{"ignore":true,"rows":[' + rows + b"]}"
-
-
-def run_datasette(work, orgs, clients, size, seconds):
-    server = start_datasette(work)
+def run_peer(peer, work, orgs, clients, size, seconds):
+    server = peer.start(work)
     try:
-        source, ledger, found = Source("push", size, orgs), Ledger(), load.Found()
+        source, ledger, found = Source("push", size, orgs, line_of=peer.line_of), Ledger(), load.Found()
         cpu = server.cpu_seconds()
 
         def took(body, taken, answer):
             found.milliseconds.append(1000 * taken)
             if answer.error:
-                raise SystemExit(f"Datasette answered {answer.error}: {answer.message}")
+                raise SystemExit(f"{peer.name} answered {answer.error}: {answer.message}")
             ledger.acknowledge(body)
 
-        push(server, found, source, clients, seconds, lambda bodies: Pusher(server, bodies, took, datasette_insert))
+        push(server, found, source, clients, seconds, lambda bodies: Pusher(server, bodies, took, peer.request_of))
         print_row(server, ledger, found, clients, size, 0, server.cpu_seconds() - cpu)
-        with contextlib.closing(sqlite3.connect(f"{work}/datasette.db")) as database:
-            ((rows,),) = database.execute("select count(*) from events")
-        if rows != ledger.events:
-            raise SystemExit(f"Datasette acknowledged {ledger.events} events and holds {rows}")
+        if peer.holds(server, work) != ledger.events:
+            raise SystemExit(f"{peer.name} acknowledged {ledger.events} events and holds {peer.holds(server, work)}")
     finally:
         server.stop()
 
