@@ -12,7 +12,7 @@ from pathlib import Path
 # The seconds after which something hangs that takes milliseconds.
 HANGS = 120
 STOPS = 30
-IDLE_SECONDS = 4
+IDLE_SECONDS, IDLE_SHARE = 4, 0.05
 PASSWORD = "only-for-this-bench"
 # The end of what is simulated.
 AS_OF = "2026-01-01T00:30:00Z"
@@ -51,11 +51,16 @@ class Server:
 
     def wait_until_idle(self):
         """What was asked for may be done while something else goes on in the background; returns when nothing does."""
-        quiet = 0
-        while quiet < IDLE_SECONDS:
-            before = self.cpu_seconds()
-            time.sleep(1)
-            quiet = quiet + 1 if self.cpu_seconds() - before < 0.05 else 0
+        since = time.monotonic()
+        used = self.cpu_seconds()
+
+        def is_idle():
+            nonlocal since, used
+            if self.cpu_seconds() - used > IDLE_SHARE * (time.monotonic() - since) + 1 / TICKS:
+                since, used = time.monotonic(), self.cpu_seconds()
+            return time.monotonic() > since + IDLE_SECONDS
+
+        until(f"{self.name} is idle", is_idle)
 
     def stop(self):
         if self.process.poll() is not None:
@@ -68,12 +73,12 @@ class Server:
             self.process.wait()
 
 
-def until(what, is_so):
+def until(what, is_so, hangs=HANGS):
     """Waits for something that comes by itself; only what hangs fails here."""
-    gives_up = time.monotonic() + HANGS
+    gives_up = time.monotonic() + hangs
     while not is_so():
         if time.monotonic() > gives_up:
-            raise SystemExit(f"{what}: still not so after {HANGS} s")
+            raise SystemExit(f"{what}: still not so after {hangs} s")
         time.sleep(0.1)
 
 

@@ -88,7 +88,7 @@ def push(server, work, source, ledger, bodies):
             ends.append(ended)
         return len(ends) == 2
 
-    until("two rounds of maintenance have ended", two_rounds_ended)
+    until("two rounds of maintenance have ended", two_rounds_ended, hangs=10 * EVERY)
     if desk.sample("lawpulse_maintenance_failures_total"):
         raise SystemExit(f"maintenance failed; see {work}/small.log")
     merged = desk.sample("lawpulse_maintenance_merged_files_total")
