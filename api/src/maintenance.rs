@@ -75,7 +75,10 @@ impl Keeper {
         Self { settings, round: None, rested_since: Instant::now(), failure: None }
     }
 
-    /// Takes steps for a moment, while `is_free` and a round is due. Returns whether a round has ended that changed files.
+    /// Takes a step if a round is due, and more for a moment while `is_free`. Returns whether a round has ended that changed
+    /// files.
+    ///
+    /// One step at least, since where there is always something to land there would never be time for maintenance.
     pub(crate) async fn work(
         &mut self,
         lake: &mut Lake,
@@ -85,7 +88,7 @@ impl Keeper {
         is_free: impl Fn() -> bool,
     ) -> bool {
         let started = Instant::now();
-        while started.elapsed() < SLICE && is_free() {
+        loop {
             let mut round = match self.round.take() {
                 Some(round) => round,
                 None if self.is_due() => {
@@ -113,8 +116,10 @@ impl Keeper {
                 return changed;
             }
             self.round = Some(round);
+            if started.elapsed() >= SLICE || !is_free() {
+                return false;
+            }
         }
-        false
     }
 
     fn is_due(&self) -> bool {

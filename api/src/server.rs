@@ -482,7 +482,7 @@ impl Lander {
         landed
     }
 
-    /// Uses the time until there is something to land.
+    /// Uses the time until there is something to land, and takes a little of it in any case.
     async fn maintain(&mut self) {
         let server = &self.server;
         let nothing_waits = || server.inbox.is_empty();

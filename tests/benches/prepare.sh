@@ -1,5 +1,6 @@
 # Sourced by the benches: the binary, the Python, a folder to work in, and simulated events in FOLDER/log.
-# Reads `events` and `format`; sets `lawpulse` and `work`; `bench FILE ARGS…` runs the Python.
+# Reads `events` and `format`; sets `lawpulse` and `work`; `bench FILE ARGS…` runs the Python, which finds what the
+# benches have in common (clients.py, load.py, servers.py) beside it.
 
 work=${LAWPULSE_BENCH_DIR:-}
 own_folder=
@@ -33,7 +34,7 @@ if [ ! -d "$work/log" ]; then
 fi
 
 bench() {
-    "$venv/bin/python" -B "$@" &
+    PYTHONPATH=tests/benches "$venv/bin/python" -B "$@" &
     bench_id=$!
     wait "$bench_id"
     bench_id=

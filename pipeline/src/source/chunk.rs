@@ -6,6 +6,8 @@ use crate::source::rows::Rows;
 
 /// How much is read at once.
 pub(crate) const CHUNK_BYTES: usize = 4 << 20;
+/// How much is read at first.
+const SMALL_BYTES: usize = 32 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A run of whole lines.
@@ -79,9 +81,17 @@ impl<R: Read> ChunkReader<R> {
     }
 
     fn fill(&mut self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-        bytes.reserve_exact(self.chunk_bytes);
-        let read = self.input.by_ref().take(self.chunk_bytes as u64).read_to_end(bytes)?;
-        self.at_end = read < self.chunk_bytes;
+        let filled = bytes.len();
+        // Most bodies that are pushed are small, and memory for a chunk costs more than reading them.
+        for wanted in [self.chunk_bytes.min(SMALL_BYTES), self.chunk_bytes] {
+            let missing = wanted - (bytes.len() - filled);
+            bytes.reserve_exact(missing);
+            let read = self.input.by_ref().take(missing as u64).read_to_end(bytes)?;
+            self.at_end = read < missing;
+            if self.at_end {
+                break;
+            }
+        }
         Ok(())
     }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 # The seconds after which something hangs that takes milliseconds.
 HANGS = 120
+STOPS = 30
+IDLE_SECONDS, IDLE_SHARE = 4, 0.05
 PASSWORD = "only-for-this-bench"
 # The end of what is simulated.
 AS_OF = "2026-01-01T00:30:00Z"
@@ -47,23 +49,36 @@ class Server:
     def forget_peak(self):
         (self.proc / "clear_refs").write_text("5")
 
+    def wait_until_idle(self):
+        """What was asked for may be done while something else goes on in the background; returns when nothing does."""
+        since = time.monotonic()
+        used = self.cpu_seconds()
+
+        def is_idle():
+            nonlocal since, used
+            if self.cpu_seconds() - used > IDLE_SHARE * (time.monotonic() - since) + 1 / TICKS:
+                since, used = time.monotonic(), self.cpu_seconds()
+            return time.monotonic() > since + IDLE_SECONDS
+
+        until(f"{self.name} is idle", is_idle)
+
     def stop(self):
         if self.process.poll() is not None:
             return
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(STOPS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
 
 
-def until(what, is_so):
+def until(what, is_so, hangs=HANGS):
     """Waits for something that comes by itself; only what hangs fails here."""
-    gives_up = time.monotonic() + HANGS
+    gives_up = time.monotonic() + hangs
     while not is_so():
         if time.monotonic() > gives_up:
-            raise SystemExit(f"{what}: still not so after {HANGS} s")
+            raise SystemExit(f"{what}: still not so after {hangs} s")
         time.sleep(0.1)
 
 
@@ -75,18 +90,18 @@ def answers(address):
         return b""
 
 
-def start_lawpulse(binary, work):
-    """Serves FOLDER/lake with accounts and otherwise the defaults; returns when it has measured everything."""
-    accounts = f"{work}/accounts.toml"
+def start_lawpulse(binary, work, lake="lake", settings=""):
+    """Serves FOLDER/LAKE with accounts and otherwise the defaults, or the settings; returns when it listens."""
+    accounts = f"{work}/{lake}.accounts.toml"
     Path(accounts).unlink(missing_ok=True)
     for name in ("analyst", "auditor", "admin"):
         command = [binary, "account", "add", name, "--role", name, "--accounts", accounts, "--password-stdin"]
         subprocess.run(command, input=PASSWORD + "\n", text=True, check=True, capture_output=True)
-    config = Path(work, "lawpulse.toml")
-    config.write_text(f'lake = "{work}/lake"\naccounts = "{accounts}"\n')
+    config = Path(work, f"{lake}.toml")
+    config.write_text(f'lake = "{work}/{lake}"\naccounts = "{accounts}"\n{settings}')
     addresses = ["--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0"]
     command = [binary, "serve", "--config", config, *addresses, "--as-of", AS_OF]
-    with open(f"{work}/lawpulse.log", "w") as log:
+    with open(f"{work}/{lake}.log", "w") as log:
         server = Server("lawpulse", command, log)
     for line in server.process.stdout:
         words = line.split()
@@ -96,7 +111,7 @@ def start_lawpulse(binary, work):
         if words[0] == "Ctrl-C":
             break
     else:
-        raise SystemExit(f"lawpulse did not start; see {work}/lawpulse.log")
+        raise SystemExit(f"lawpulse did not start; see {log.name}")
     return server
 
 

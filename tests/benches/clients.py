@@ -20,6 +20,8 @@ class Answer:
     result: pq.PGresult | None = None
     error: str | None = None
     message: str = ""
+    # The seconds after which a refused client is to come back, if it was told.
+    retry_after: float | None = None
 
     @property
     def digest(self):
@@ -47,7 +49,7 @@ class Http:
     """One connection that is kept alive."""
 
     def __init__(self, port, request_of, login=None):
-        """`request_of(question)` gives the path and the body, `None` to GET."""
+        """`request_of(question)` gives the path, the body, `None` to GET, and more headers, if there are any."""
         self.address = ("127.0.0.1", port)
         self.request_of = request_of
         self.headers = "Host: 127.0.0.1\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
@@ -77,11 +79,12 @@ class Http:
         if self.is_closed():
             self.socket.close()
             self.connect()
-        path, body = self.request_of(question)
+        path, body, *headers = self.request_of(question)
+        headers = self.headers + "".join(f"{header}\r\n" for header in headers)
         if body is None:
-            head = f"GET {path} HTTP/1.1\r\n{self.headers}\r\n"
+            head = f"GET {path} HTTP/1.1\r\n{headers}\r\n"
         else:
-            head = f"POST {path} HTTP/1.1\r\n{self.headers}Content-Length: {len(body)}\r\n\r\n"
+            head = f"POST {path} HTTP/1.1\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         self.socket.sendall(head.encode() + (body or b""))
 
     def receive(self):
@@ -103,14 +106,15 @@ class Http:
             return None
         self.received.clear()
         status = head[9:12].decode()
-        if status == "200":
+        if status.startswith("2"):
             return Answer(body=body)
-        return Answer(error=status, message=body.decode(errors="replace"))
+        return Answer(
+            error=status, message=body.decode(errors="replace"), retry_after=number_of(head, b"retry-after:")
+        )
 
     def whole_body(self, head, start):
-        at = head.find(b"content-length:")
-        if at >= 0:
-            length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+        length = 0 if head[9:12] == b"204" else number_of(head, b"content-length:")
+        if length is not None:
             return bytes(self.received[start:]) if len(self.received) - start >= length else None
         # No row of JSON ends in a bare 0 before a line break.
         if not self.received.endswith(b"0\r\n\r\n"):
@@ -126,6 +130,12 @@ class Http:
 
     def close(self):
         self.socket.close()
+
+
+def number_of(head, header):
+    """What a header says that holds a number; `None` if it is not there."""
+    at = head.find(header)
+    return int(head[at + len(header) :].split(b"\r\n", 1)[0]) if at >= 0 else None
 
 
 class Wire:
