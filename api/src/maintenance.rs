@@ -165,3 +165,41 @@ fn tell(round: &Round, record: &Record) -> bool {
     }
     changed
 }
+
+#[cfg(test)]
+mod tests {
+    use pipeline::source::InputFile;
+    use pipeline::source::mapping::Mapping;
+    use pipeline::{definition::Definitions, land};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_round_comes_to_its_end_also_where_there_is_always_something_to_land() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lake = Lake::open_or_create(&folder.path().join("lake"), None).await.unwrap();
+        let lock = lake.lock().unwrap();
+        let mapping = Mapping::find(&Definitions::load(None).unwrap(), "native").unwrap();
+        let now = "2025-06-01T00:00:00Z".parse().unwrap();
+        for number in 0..4 {
+            let file = folder.path().join(format!("{number}.ndjson"));
+            let line = format!(
+                r#"{{"event_id":"{number}","event_type":"patrol.recorded","occurred_at":"2025-03-01T08:00:00Z","org_id":"a"}}"#
+            );
+            std::fs::write(&file, line).unwrap();
+            let inputs = [InputFile::new(&file).unwrap()];
+            land::land(&mut lake, &lock, &mapping, &inputs, now, &|_| {}).await.unwrap();
+        }
+        let policy = Policy { small_files: 2, ..Policy::default() };
+        let settings = Settings { every: Some(Duration::ZERO), policy };
+        let (mut keeper, record) = (Keeper::new(settings), Record::default());
+        let audit = AuditLog::open(&lake, &lock).await.unwrap();
+        let mut steps = 0;
+        while record.told().succeeded_at.is_none() {
+            keeper.work(&mut lake, &lock, &audit, &record, || false).await;
+            steps += 1;
+            assert!(steps < 1_000, "{keeper:?}");
+        }
+        assert_eq!(record.told().merged_files, 4);
+    }
+}

@@ -351,7 +351,6 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let log = AuditLog::open(&lake, &lock).await?;
     let (audit, view) = (Audit::to(log.clone()), reader.view());
     let (orders, ordered) = Orders::channel();
-    let recorded = Some(Arc::clone(&definitions));
     let server = Server::new(definitions, &options, accounts, tls.clone(), audit, view, orders)?;
     let server = Arc::new(server);
     if let Some(accounts) = server.accounts() {
@@ -367,7 +366,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         keeper: Keeper::new(options.maintenance),
         sql: options.sql,
         reloaded: Instant::now(),
-        recorded,
+        recorded: Some(server.definitions()),
         is_fresh: true,
     };
     let landing = tokio::spawn(lander.run());

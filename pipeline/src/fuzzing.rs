@@ -325,7 +325,7 @@ fn check_judge(mapping: &Mapping, format: Format, bytes: &[u8], outcome: &Outcom
     let limits = Limits { rejects_shown: 3, unpacked_bytes: bytes.len() as u64 };
     let (body, now) = (Cursor::new(bytes.to_vec()), micros_to_utc(NOW_MICROS));
     let written = (format, Compression::None);
-    let judged = judge(mapping, DEFAULT_ZONE, known_orgs(), now, written, body, limits);
+    let judged = judge(mapping, DEFAULT_ZONE, known_orgs, now, written, body, limits);
     let judged = judged.unwrap_or_else(|error| fail(&error));
     let counts = (outcome.accepted, outcome.rejects.len() as u64);
     assert_eq!((judged.accepted, judged.rejected), counts, "a body is judged as it lands");

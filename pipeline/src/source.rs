@@ -46,13 +46,14 @@ pub struct Limits {
     pub unpacked_bytes: u64,
 }
 
-/// Judges a body as landing will judge it, in bounded memory: only the first refused lines are kept.
+/// Judges a body as landing will judge it, in bounded memory: only the first refused lines are kept. The units of the
+/// reference are asked for only if the mapping wants them known.
 ///
 /// Fails when the body cannot be unpacked, is too large unpacked ([`std::io::ErrorKind::FileTooLarge`]), or is CSV without the columns that the mapping needs.
 pub fn judge(
     mapping: &Mapping,
     zone: Tz,
-    known_orgs: HashSet<String>,
+    known_orgs: impl FnOnce() -> HashSet<String>,
     now: DateTime<Utc>,
     (format, compression): (Format, Compression),
     body: impl Read + Send + 'static,
@@ -76,7 +77,7 @@ pub fn judge(
 pub fn judge_file(
     mapping: &Mapping,
     zone: Tz,
-    known_orgs: HashSet<String>,
+    known_orgs: impl FnOnce() -> HashSet<String>,
     now: DateTime<Utc>,
     file: &InputFile,
     limits: Limits,
@@ -88,12 +89,12 @@ pub fn judge_file(
 fn judge_lines(
     mapping: &Mapping,
     zone: Tz,
-    known_orgs: HashSet<String>,
+    known_orgs: impl FnOnce() -> HashSet<String>,
     now: DateTime<Utc>,
     mut reader: FileReader,
     limits: Limits,
 ) -> Result<Judged> {
-    let known_orgs = mapping.asks_for_known_orgs().then(|| Arc::new(known_orgs));
+    let known_orgs = mapping.asks_for_known_orgs().then(|| Arc::new(known_orgs()));
     let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
     let mut parser = Parser::new(mapping, zone, rules, known_orgs);
     let mut judged = Judged::default();

@@ -276,9 +276,9 @@ impl Push {
         let view = server.view();
         let limits =
             Limits { rejects_shown: SHOWN_MAX, unpacked_bytes: server.inbox().unpacked_max() };
-        let (known_orgs, now) = (view.org_ids(), Clock::Machine.now());
+        let (zone, now) = (view.zone(), Clock::Machine.now());
         let written = (self.format, self.compression);
-        source::judge(&self.mapping, view.zone(), known_orgs, now, written, body, limits).map_err(
+        source::judge(&self.mapping, zone, || view.org_ids(), now, written, body, limits).map_err(
             |error| match error {
                 pipeline::Error::Io { source, .. }
                     if source.kind() == std::io::ErrorKind::FileTooLarge =>

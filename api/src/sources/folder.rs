@@ -344,7 +344,7 @@ impl Folder {
         let limits =
             Limits { rejects_shown: 0, unpacked_bytes: self.server.inbox().unpacked_max() };
         let now = Clock::Machine.now();
-        let judged = source::judge_file(mapping, view.zone(), view.org_ids(), now, file, limits);
+        let judged = source::judge_file(mapping, view.zone(), || view.org_ids(), now, file, limits);
         match judged {
             Ok(judged) => {
                 let (path, accepted, rejected) =

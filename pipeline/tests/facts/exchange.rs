@@ -616,7 +616,7 @@ proptest! {
             let rows: Vec<&[(&str, &str)]> = rows.iter().map(Vec::as_slice).collect();
             let limits = Limits { rejects_shown: 9, unpacked_bytes: 1 << 20 };
             let judged = judge(
-                &shipped(source), DEFAULT_ZONE, HashSet::new(), time(NOW), (Format::Csv, Compression::None),
+                &shipped(source), DEFAULT_ZONE, HashSet::new, time(NOW), (Format::Csv, Compression::None),
                 std::io::Cursor::new(csv(&rows).into_bytes()), limits,
             )
             .unwrap();

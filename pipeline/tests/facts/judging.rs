@@ -9,6 +9,7 @@ use pipeline::source::{Compression, Format, Limits, judge};
 use pipeline::zone::DEFAULT_ZONE;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+use std::collections::HashSet;
 
 use crate::harness::{NOW, TestLake, line, native, native_with, time, wait};
 
@@ -405,7 +406,7 @@ proptest! {
             let limits = Limits { rejects_shown: 3, unpacked_bytes: u64::MAX };
             let read = std::io::Cursor::new(body.clone());
             let judged =
-                judge(&mapping, DEFAULT_ZONE, Default::default(), time(NOW), written, read, limits)
+                judge(&mapping, DEFAULT_ZONE, HashSet::new, time(NOW), written, read, limits)
                     .unwrap();
             prop_assert_eq!(judged.rejects.len() as u64, judged.rejected.min(3));
             prop_assert_eq!(judged.accepted + judged.rejected, written_lines(&body));
@@ -496,7 +497,7 @@ proptest! {
             let limits = Limits { rejects_shown: 3, unpacked_bytes: 1 << 20 };
             let judged = |format, compression, body: &[u8]| {
                 let read = std::io::Cursor::new(body.to_vec());
-                judge(&mapping, DEFAULT_ZONE, Default::default(), time(NOW), (format, compression), read, limits)
+                judge(&mapping, DEFAULT_ZONE, HashSet::new, time(NOW), (format, compression), read, limits)
             };
             let told = judged(Format::Csv, Compression::None, &csv).unwrap();
             prop_assert_eq!(told.accepted + told.rejected, rows.len() as u64, "{}", name);
