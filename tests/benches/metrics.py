@@ -1,16 +1,13 @@
-"""Times landing and the metric queries of lawpulse, and DuckDB doing the same.
+"""Times the metric queries of lawpulse, and DuckDB computing the same.
 
-usage: metrics.py LAWPULSE FOLDER EVENTS
+usage: metrics.py LAWPULSE FOLDER
 
-FOLDER/log holds what `lawpulse simulate --profile scale` wrote.
+FOLDER/lake and FOLDER/duckdb.parquet are what landing.py has left.
 """
 
 import datetime
-import glob
 import json
 import os
-import resource
-import shutil
 import signal
 import statistics
 import subprocess
@@ -21,11 +18,8 @@ import urllib.request
 
 # Whoever ends the bench ends its server too.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-lawpulse, work, events = sys.argv[1], sys.argv[2], int(sys.argv[3])
+lawpulse, work = sys.argv[1:]
 lake = f"{work}/lake"
-logs = glob.glob(f"{work}/log/events-*")
-log_format = logs[0].rsplit(".", 1)[-1]
-bytes_in = sum(os.path.getsize(path) for path in logs)
 PERIOD = {"from": "2024-01-01", "to": "2026-01-01"}
 # The queries of the dashboards: a metric, how it is cut, and what DuckDB has to compute for it.
 QUERIES = [
@@ -107,25 +101,6 @@ QUERIES = [
 ]
 
 
-def timed(command):
-    """Runs a command; returns its output, wall seconds and peak resident bytes."""
-    started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - started
-    if status:
-        raise SystemExit(f"{command} failed:\n{output}")
-    return output, seconds, usage.ru_maxrss * 1024
-
-
-def report(name, seconds, peak):
-    print(
-        f"{name:<44} {seconds:7.2f} s  {bytes_in / seconds / 1e6:7.0f} MB/s  "
-        f"{events / seconds:10.0f} events/s  peak {peak / 1e9:5.2f} GB"
-    )
-
-
 def get(base, path):
     with urllib.request.urlopen(base + path) as answer:
         return json.load(answer)
@@ -148,40 +123,6 @@ def shifted(metric, query, days):
         if key in ("from", "to")
     }
     return f"/api/v1/metrics/{metric}?{urllib.parse.urlencode({**query, **moved})}"
-
-
-def bench_landing():
-    shutil.rmtree(lake, ignore_errors=True)
-    print(f"# landing {events} lines, {bytes_in / 1e9:.2f} GB of {log_format}, deduplicated, sorted, zstd")
-    output, seconds, peak = timed([lawpulse, "land", "--lake", lake, f"{work}/log"])
-    print(output.strip())
-    report("lawpulse land, with refresh", seconds, peak)
-
-
-DUCKDB_LANDING = """
-import duckdb, sys
-work = sys.argv[1]
-c = duckdb.connect()
-c.execute("set preserve_insertion_order = false")
-c.execute(f"set temp_directory = '{work}/duckdb.tmp'")
-read = f"read_parquet('{work}/log/events-*.parquet')" if sys.argv[2] == "parquet" else f'''
-    read_json('{work}/log/events-*.ndjson', format = 'newline_delimited', columns = {{
-        event_id: 'varchar', event_type: 'varchar', occurred_at: 'timestamptz', received_at: 'timestamptz',
-        org_id: 'varchar', officer_ids: 'varchar[]', object_id: 'varchar', party_id: 'varchar',
-        item_code: 'varchar', channel: 'varchar', attributes: 'json'}})'''
-c.execute(f'''copy (
-    select * exclude (n) from (
-        select *, cast(occurred_at at time zone 'Asia/Shanghai' as date) as event_date,
-               row_number() over (partition by event_id order by received_at) as n
-        from {read}
-    ) where n = 1 order by event_type, occurred_at
-) to '{work}/duckdb.parquet' (format parquet, compression zstd)''')
-"""
-
-
-def bench_duckdb_landing():
-    _, seconds, peak = timed([sys.executable, "-c", DUCKDB_LANDING, work, log_format])
-    report("DuckDB, the same to one Parquet file", seconds, peak)
 
 
 def bench_queries():
@@ -251,6 +192,4 @@ def bench_queries():
         server.wait()
 
 
-bench_landing()
-bench_duckdb_landing()
 bench_queries()
