@@ -55,6 +55,8 @@ pub struct Inbox {
     settings: Settings,
     receiving: Arc<AtomicU64>,
     state: Mutex<State>,
+    /// Up to which number the names in a folder are on disk. Taken before the state, never after it.
+    synced: Mutex<HashMap<PathBuf, u64>>,
     kept: Condvar,
     enough: Notify,
     judging: Semaphore,
@@ -169,6 +171,7 @@ impl Inbox {
             settings,
             receiving: Arc::default(),
             state: Mutex::new(state),
+            synced: Mutex::default(),
             kept: Condvar::new(),
             enough: Notify::new(),
             judging: Semaphore::new(2 * thread::available_parallelism().map_or(1, usize::from)),
@@ -311,7 +314,7 @@ impl Inbox {
         }
         let bytes = draft.bytes();
         let partial = draft.sync()?;
-        {
+        let number = {
             let mut state = self.state();
             let number = state.next;
             let path = folder.join(format!("{number:020}-{name}"));
@@ -322,9 +325,22 @@ impl Inbox {
             let keys = keys.to_vec();
             let body = Body { source, path, tried: false, bytes, since: now, keys, digest };
             state.waiting.insert(number, body);
-        }
+            number
+        };
         // It may land before the folder is on disk: the commit holds it then.
-        File::open(&folder)?.sync_all()
+        self.sync_folder(&folder, number)
+    }
+
+    /// Brings the name of a body to disk, and those of all that wait for the same with it.
+    fn sync_folder(&self, folder: &Path, number: u64) -> io::Result<()> {
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        if synced.get(folder).is_some_and(|last| *last >= number) {
+            return Ok(());
+        }
+        let last = self.state().next - 1;
+        File::open(folder)?.sync_all()?;
+        synced.insert(folder.to_owned(), last);
+        Ok(())
     }
 
     /// Returns when there is enough to land, or when what there is has waited for others.

@@ -406,11 +406,13 @@ struct SetGroups {
     kind: SetAggregate,
     groups: Vec<Vec<OfficerSet>>,
     at_least: usize,
+    /// What the sets take: asked for after every batch, of however many groups.
+    set_bytes: usize,
 }
 
 impl SetGroups {
     fn new(kind: SetAggregate) -> Self {
-        Self { kind, groups: Vec::new(), at_least: 1 }
+        Self { kind, groups: Vec::new(), at_least: 1, set_bytes: 0 }
     }
 
     fn layer(&mut self, group: usize) -> &mut OfficerSet {
@@ -445,7 +447,18 @@ impl SetGroups {
     }
 
     fn take(&mut self, emit_to: EmitTo) -> Vec<Vec<OfficerSet>> {
-        emit_to.take_needed(&mut self.groups)
+        let taken = emit_to.take_needed(&mut self.groups);
+        self.set_bytes -= taken.iter().map(|layers| size_of_layers(layers)).sum::<usize>();
+        taken
+    }
+
+    /// Changes a group's sets, and what they take.
+    fn change<T>(&mut self, group: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = size_of_layers(&self.groups[group]);
+        let done = work(self);
+        self.set_bytes += size_of_layers(&self.groups[group]);
+        self.set_bytes -= before;
+        done
     }
 }
 
@@ -475,12 +488,16 @@ impl GroupsAccumulator for SetGroups {
                     }
                     None => row..row + 1,
                 };
-                for position in span {
-                    let Ok(number) = u32::try_from(numbers.value(position)) else {
-                        return exec_err!("{} is not an officer number", numbers.value(position));
-                    };
-                    self.layer(*group).insert(number);
-                }
+                self.change(*group, |groups| {
+                    for position in span {
+                        let number = numbers.value(position);
+                        let Ok(number) = u32::try_from(number) else {
+                            return exec_err!("{number} is not an officer number");
+                        };
+                        groups.layer(*group).insert(number);
+                    }
+                    Ok(())
+                })?;
             }
             return Ok(());
         }
@@ -492,12 +509,14 @@ impl GroupsAccumulator for SetGroups {
             if sets.is_null(row) || !kept(row) {
                 continue;
             }
-            if self.kind == SetAggregate::Union {
-                self.layer(*group).unite_encoded(sets.value(row))?;
-            } else {
-                let set = OfficerSet::decode(sets.value(row))?;
-                self.repeat(*group, &set);
-            }
+            self.change(*group, |groups| {
+                if groups.kind == SetAggregate::Union {
+                    groups.layer(*group).unite_encoded(sets.value(row))?;
+                } else {
+                    groups.repeat(*group, &OfficerSet::decode(sets.value(row))?);
+                }
+                Ok::<_, DataFusionError>(())
+            })?;
         }
         Ok(())
     }
@@ -552,14 +571,17 @@ impl GroupsAccumulator for SetGroups {
             if states.is_null(row) {
                 continue;
             }
-            if self.kind == SetAggregate::Repeated {
-                // Sets that one side counted are disjoint in time from those of the other.
-                for set in split_layers(states.value(row), self.at_least)? {
-                    self.repeat(*group, &set);
+            self.change(*group, |groups| {
+                if groups.kind == SetAggregate::Repeated {
+                    // Sets that one side counted are disjoint in time from those of the other.
+                    for set in split_layers(states.value(row), groups.at_least)? {
+                        groups.repeat(*group, &set);
+                    }
+                } else {
+                    groups.layer(*group).unite_encoded(states.value(row))?;
                 }
-            } else {
-                self.layer(*group).unite_encoded(states.value(row))?;
-            }
+                Ok::<_, DataFusionError>(())
+            })?;
         }
         Ok(())
     }
@@ -577,11 +599,12 @@ impl GroupsAccumulator for SetGroups {
     }
 
     fn size(&self) -> usize {
-        self.groups
-            .iter()
-            .map(|layers| 24 + layers.iter().map(OfficerSet::size_bytes).sum::<usize>())
-            .sum()
+        self.set_bytes + self.groups.capacity() * size_of::<Vec<OfficerSet>>()
     }
+}
+
+fn size_of_layers(layers: &[OfficerSet]) -> usize {
+    layers.iter().map(OfficerSet::size_bytes).sum()
 }
 
 /// Layers as bytes: each with its length before it.
@@ -784,6 +807,25 @@ mod tests {
             let reversed: OfficerSet = numbers.into_iter().collect();
             prop_assert_eq!(set.encode(), reversed.encode());
             prop_assert_eq!(OfficerSet::decode(&set.encode()).unwrap().encode(), set.encode());
+        }
+
+        #[test]
+        fn what_sets_are_said_to_take_is_what_they_take(
+            rows in vec((0_usize..5, 0_i64..200_000), 1..200),
+            first in 0_usize..5,
+        ) {
+            let mut groups = SetGroups::new(SetAggregate::Of);
+            let numbers: ArrayRef = Arc::new(rows.iter().map(|(_, number)| Some(*number)).collect::<Int64Array>());
+            let indices: Vec<usize> = rows.iter().map(|(group, _)| *group).collect();
+            let said = |groups: &SetGroups| (groups.set_bytes, groups.groups.iter().map(|layers| size_of_layers(layers)).sum());
+            groups.update_batch(&[numbers], &indices, None, 5).unwrap();
+            let (counted, takes): (usize, usize) = said(&groups);
+            prop_assert_eq!(counted, takes);
+            groups.evaluate(EmitTo::First(first)).unwrap();
+            let (counted, takes) = said(&groups);
+            prop_assert_eq!(counted, takes);
+            groups.evaluate(EmitTo::All).unwrap();
+            prop_assert_eq!(groups.set_bytes, 0);
         }
 
         #[test]

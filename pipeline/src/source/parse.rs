@@ -455,3 +455,43 @@ fn parquet_row_text(batch: &RecordBatch, position: usize) -> Vec<u8> {
     }
     serde_json::Value::Object(object).to_string().into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::definition::Definitions;
+
+    static NATIVE: LazyLock<Mapping> =
+        LazyLock::new(|| Mapping::find(&Definitions::load(None).unwrap(), "native").unwrap());
+
+    /// A text as JSON, each character by its number.
+    fn by_numbers(text: &str) -> String {
+        let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        format!("\"{units}\"")
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_the_same_however_it_and_its_key_are_written(
+            text in any::<String>(),
+            by_number in any::<[bool; 2]>(),
+            blank in "[ \t]{0,2}",
+        ) {
+            let written = |text: &str, by_number: bool| {
+                if by_number { by_numbers(text) } else { serde_json::to_string(text).unwrap() }
+            };
+            let (key, value) = (written("org_id", by_number[0]), written(&text, by_number[1]));
+            let line = format!("{{{blank}{key}{blank}:{blank}{value}{blank},\"channel\":7}}");
+            let mut row = empty_row(&NATIVE);
+            json_row(&line, &NATIVE, &mut row).unwrap();
+            let place = |name| NATIVE.place_of(name, 0).unwrap();
+            let expected = if text.is_empty() { Value::Missing } else { Value::Text(text.into()) };
+            prop_assert_eq!(&row.values[place("org_id")], &expected);
+            prop_assert_eq!(&row.values[place("channel")], &Value::Json("7"));
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! Every line lands or is kept with its reason; nothing that a file holds can stop the others.
 
+use std::collections::HashSet;
+
+use crate::harness::{NOW, TestLake, line, native, native_with, time, wait};
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
@@ -9,9 +12,6 @@ use pipeline::source::{Compression, Format, Limits, judge};
 use pipeline::zone::DEFAULT_ZONE;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use std::collections::HashSet;
-
-use crate::harness::{NOW, TestLake, line, native, native_with, time, wait};
 
 /// A reject as the tests see it: line number, reason code, original bytes.
 type Found = (i64, String, Vec<u8>);
@@ -98,6 +98,15 @@ fn what_is_not_one_json_object_is_malformed() {
         b"  event_id=x\t ",
     ];
     check_lines(&native(), &lines.map(|line| ("malformed_json", line)));
+}
+
+#[test]
+fn half_a_surrogate_pair_stays_as_it_is_written_and_costs_no_line() {
+    let mut lake = TestLake::new();
+    let line = String::from_utf8(altered("party_id", r#""HALF""#)).unwrap();
+    let line = line.replace("HALF", r"\u4f01\ud83d业");
+    check(&mut lake, &native(), "events.ndjson", line.as_bytes(), 1, &[]);
+    assert_eq!(lake.rows("select party_id from events"), [r"\u4f01\ud83d业"]);
 }
 
 #[test]
