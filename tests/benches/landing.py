@@ -30,11 +30,19 @@ def peak_of(process):
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) * 1024
 
 
-def land(lake, log):
-    """Lands a log. Returns seconds and peak when it had landed and when the rollups stood too, and the seconds of its stages."""
+def register(lake, log):
+    """Makes a lake that knows the units, officers and parties of a log, which the others do not read either."""
+    shutil.rmtree(lake, ignore_errors=True)
+    files = sorted(glob.glob(f"{log}/reference/*.csv"))
+    command = [lawpulse, "land", "--lake", lake, "--source", "reference", *files]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+
+def land(lake, files):
+    """Lands files. Returns seconds and peak when they had landed and when the rollups stood too, and the seconds of the stages."""
     started = time.monotonic()
     env = {**os.environ, "LAWPULSE_LOG": "info,pipeline=debug"}
-    process = subprocess.Popen([lawpulse, "land", "--lake", lake, log], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen([lawpulse, "land", "--lake", lake, *files], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
     landed, stages, told = None, {}, []
     for line in process.stderr:
         told.append(line)
@@ -116,9 +124,9 @@ def count(lake):
 
 
 def bench_landing():
-    shutil.rmtree(f"{work}/lake", ignore_errors=True)
+    register(f"{work}/lake", f"{work}/log")
     print(f"# landing {events} lines, {bytes_in / 1e9:.2f} GB of {log_format}: deduplicated, sorted, zstd Parquet", flush=True)
-    (seconds, peak), (whole, whole_peak), stages = land(f"{work}/lake", f"{work}/log")
+    (seconds, peak), (whole, whole_peak), stages = land(f"{work}/lake", logs)
     report("lawpulse, synced to disk", seconds, peak)
     report("lawpulse, with the rollups", whole, whole_peak)
     threads = sum(stages.values())
@@ -149,11 +157,11 @@ def last_days(log):
 def bench_new_events():
     """Lands new events of the last days, once on the lake and once on one of a tenth."""
     size = max(events // 10, 1)
-    for folder in ("small-log", "small-lake"):
-        shutil.rmtree(f"{work}/{folder}", ignore_errors=True)
+    shutil.rmtree(f"{work}/small-log", ignore_errors=True)
     simulate = [lawpulse, "simulate", "--profile", "scale", "--events", str(size), "--out", f"{work}/small-log"]
     subprocess.run(simulate, stdout=subprocess.DEVNULL, check=True)
-    land(f"{work}/small-lake", f"{work}/small-log")
+    register(f"{work}/small-lake", f"{work}/small-log")
+    land(f"{work}/small-lake", sorted(glob.glob(f"{work}/small-log/events-*")))
     new = last_days(logs[-1])
     with open(f"{work}/new.ndjson", "w") as lines:
         lines.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in new)
@@ -162,7 +170,7 @@ def bench_new_events():
         before = count(f"{work}/{lake}")
         # What the bench of the queries compares stays as it is.
         shutil.copytree(f"{work}/{lake}", f"{work}/grown-lake")
-        landed, whole, _ = land(f"{work}/grown-lake", f"{work}/new.ndjson")
+        landed, whole, _ = land(f"{work}/grown-lake", [f"{work}/new.ndjson"])
         if count(f"{work}/grown-lake") != before + len(new):
             raise SystemExit("new events did not land once")
         shutil.rmtree(f"{work}/grown-lake")
