@@ -1,8 +1,7 @@
 //! Workbooks: any bytes, and a small whole one whose parts are any text.
 
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use super::{Outcome, check_events, fail, native, read_all};
 use crate::error::Result;
@@ -13,31 +12,12 @@ const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
 const RELATED: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
 
-/// A file that goes with the value.
-struct TemporaryFile(PathBuf);
-
-impl TemporaryFile {
-    fn of(bytes: &[u8]) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lawpulse-fuzz-{}-{number}.xlsx", std::process::id());
-        let file = Self(std::env::temp_dir().join(name));
-        std::fs::write(&file.0, bytes).unwrap_or_else(|error| fail(&error));
-        file
-    }
-}
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        // It may never have been there.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 /// Any bytes as a workbook: it is refused, or read twice alike.
 pub fn workbook(bytes: &[u8]) {
-    let file = TemporaryFile::of(bytes);
-    let read = || read(&file.0).map_err(|error| error.to_string());
+    let file = tempfile::Builder::new().suffix(".xlsx").tempfile();
+    let file = file.unwrap_or_else(|error| fail(&error)).into_temp_path();
+    std::fs::write(&file, bytes).unwrap_or_else(|error| fail(&error));
+    let read = || read(&file).map_err(|error| error.to_string());
     let (first, second) = (read(), read());
     assert_eq!(first, second, "a workbook is read in one way");
     for outcome in first.into_iter().flatten() {
