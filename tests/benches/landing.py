@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+from servers import events_in
+
 lawpulse, work, events = sys.argv[1], sys.argv[2], int(sys.argv[3])
 logs = sorted(glob.glob(f"{work}/log/events-*"))
 log_format = logs[0].rsplit(".", 1)[-1]
@@ -118,11 +120,6 @@ def peer(name, script):
     return seconds, int(output.split()[-1])
 
 
-def count(lake):
-    command = [lawpulse, "sql", "--lake", lake, "--format", "json", "select count(*) as n from events"]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)[0]["n"]
-
-
 def bench_landing():
     register(f"{work}/lake", f"{work}/log")
     print(f"# landing {events} lines, {bytes_in / 1e9:.2f} GB of {log_format}: deduplicated, sorted, zstd Parquet", flush=True)
@@ -137,7 +134,7 @@ def bench_landing():
         print(f"a parser of {PARSE_LIMIT / 1e9:.2f} GB/s alone would take {share:.0%} of that time on {os.cpu_count()} cores")
     peers = [peer("DuckDB, one file, not synced", DUCKDB), peer("chDB, one file, not synced", CHDB)]
     print(f"{min(taken for taken, _ in peers) / seconds:.1f} times as fast as the faster of them")
-    landed = count(f"{work}/lake")
+    landed = events_in(lawpulse, f"{work}/lake")
     if any(rows != landed for _, rows in peers):
         raise SystemExit(f"lawpulse has {landed} events, the others {[rows for _, rows in peers]}")
 
@@ -167,11 +164,11 @@ def bench_new_events():
         lines.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in new)
     print(f"# {len(new)} new events of the last {NEW_DAYS} days")
     for lake in ("small-lake", "lake"):
-        before = count(f"{work}/{lake}")
+        before = events_in(lawpulse, f"{work}/{lake}")
         # What the bench of the queries compares stays as it is.
         shutil.copytree(f"{work}/{lake}", f"{work}/grown-lake")
         landed, whole, _ = land(f"{work}/grown-lake", [f"{work}/new.ndjson"])
-        if count(f"{work}/grown-lake") != before + len(new):
+        if events_in(lawpulse, f"{work}/grown-lake") != before + len(new):
             raise SystemExit("new events did not land once")
         shutil.rmtree(f"{work}/grown-lake")
         print(f"on {before:>10,} events: landed after {landed[0]:.2f} s, rollups refreshed {whole[0] - landed[0]:.2f} s later", flush=True)

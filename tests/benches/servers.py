@@ -1,5 +1,6 @@
 """The servers that are compared: started on free ports, watched through /proc, stopped by their ids."""
 
+import json
 import os
 import socket
 import subprocess
@@ -113,6 +114,12 @@ def start_lawpulse(binary, work, lake="lake", settings=""):
     else:
         raise SystemExit(f"lawpulse did not start; see {log.name}")
     return server
+
+
+def events_in(binary, lake):
+    """How many events a lake holds, by its command line."""
+    command = [binary, "sql", "--lake", lake, "--format", "json", "select count(*) as n from events"]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)[0]["n"]
 
 
 def free_port():

@@ -7,7 +7,6 @@ FOLDER/log holds what `lawpulse simulate --profile scale` wrote; SECONDS is the 
 """
 
 import glob
-import json
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import sys
 
 from bodies import units
 from peers import Datasette, InfluxDb
+from servers import events_in
 from shows import TARGET, shows
 from small import small
 from sustained import disk, sustained
@@ -41,16 +41,12 @@ def main():
     seconds = float(how)
     sustained(lawpulse, work, orgs, seconds, [InfluxDb(sys.argv[4]), Datasette()])
     land(f"{work}/large", [f"{work}/log"])
-    lakes = [(f"{work}/empty", "empty"), (f"{work}/large", f"{events_of(lawpulse, work):,} events")]
+    landed = events_in(lawpulse, f"{work}/large")
+    lakes = [(f"{work}/empty", "empty"), (f"{work}/large", f"{landed:,} events")]
     if not shows(lawpulse, work, orgs, lakes):
         print(f"TARGET MISSED: a p95 above is not under {TARGET:g} s")
     # Last, as it removes very many files.
     disk(work, orgs, min(seconds, DISK_SECONDS))
-
-
-def events_of(lawpulse, work):
-    command = [lawpulse, "sql", "--lake", f"{work}/large", "--format", "json", "select count(*) as n from events"]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)[0]["n"]
 
 
 main()
