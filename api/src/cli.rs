@@ -28,6 +28,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::definition::Definitions;
 use pipeline::lake::Lake;
 use pipeline::land::Outcome;
+use pipeline::location::Location;
 use pipeline::metric::Catalogue;
 use pipeline::past::{self, Moment};
 use pipeline::pseudonym::Identities;
@@ -112,8 +113,8 @@ enum Command {
 #[derive(Debug, Args)]
 struct DemoArgs {
     /// Keep the lake in this folder instead of a temporary one.
-    #[arg(long, value_name = "DIR")]
-    lake: Option<PathBuf>,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Option<Location>,
     #[command(flatten)]
     doors: DoorArgs,
 }
@@ -121,8 +122,8 @@ struct DemoArgs {
 #[derive(Debug, Args)]
 struct ServeArgs {
     /// The lake; it is created if it does not exist.
-    #[arg(long, value_name = "DIR", required_unless_present = "config")]
-    lake: Option<PathBuf>,
+    #[arg(long, value_name = "DIR|URL", required_unless_present = "config")]
+    lake: Option<Location>,
     #[command(flatten)]
     doors: DoorArgs,
     /// Take this instant for the present (RFC 3339), to look at a lake of past years.
@@ -136,6 +137,9 @@ struct DoorArgs {
     /// The config file; docs/lawpulse.toml says what it may hold.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Folder of this machine for what waits to land and for the audit log's journal [default: the lake's, if that is one].
+    #[arg(long, value_name = "DIR")]
+    home: Option<PathBuf>,
     /// Address of the HTTP interface [default: 127.0.0.1:8080]; others than loopback need accounts and TLS.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
@@ -147,8 +151,8 @@ struct DoorArgs {
 #[derive(Debug, Args)]
 struct LandArgs {
     /// The lake; it is created if it does not exist.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// How the rows are to be read: a name from sql/sources, a mapping FILE.toml, or `reference`.
     #[arg(long, default_value = "native", value_name = "NAME|FILE.toml")]
     source: String,
@@ -166,8 +170,8 @@ struct LandArgs {
 #[derive(Debug, Args)]
 struct SqlArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// The query.
     query: String,
     /// Ask the lake as it was: at a version of the events, or at a time such as 2026-03-01T00:00:00+08:00.
@@ -183,8 +187,8 @@ struct MetricArgs {
     /// The metric's id, or `list`.
     id: String,
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: Option<PathBuf>,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Option<Location>,
     /// First local day.
     #[arg(long, value_name = "DATE")]
     from: Option<NaiveDate>,
@@ -226,8 +230,8 @@ struct MetricArgs {
 #[derive(Debug, Args)]
 struct GoalsArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// The year whose goals (sql/goals/YEAR.toml) are followed.
     #[arg(long)]
     year: i32,
@@ -248,8 +252,8 @@ struct GoalsArgs {
 #[derive(Debug, Args)]
 struct ReconcileArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// The year that the figures are about.
     #[arg(long)]
     year: i32,
@@ -264,8 +268,8 @@ struct ReconcileArgs {
 #[derive(Debug, Args)]
 struct ReportArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// The year.
     #[arg(long)]
     year: i32,
@@ -286,8 +290,8 @@ struct ReportArgs {
 #[derive(Debug, Args)]
 struct CheckArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// Only this check, with the rows that it found.
     #[arg(long, value_name = "ID")]
     check: Option<String>,
@@ -315,8 +319,8 @@ struct DashboardsArgs {
 #[derive(Debug, Args)]
 struct DictionaryArgs {
     /// The lake; without it, what a new one has.
-    #[arg(long, value_name = "DIR")]
-    lake: Option<PathBuf>,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Option<Location>,
     /// Output format.
     #[arg(long, value_enum, default_value_t = DictionaryFormat::Md)]
     format: DictionaryFormat,
@@ -456,29 +460,30 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
 
 async fn demo(args: DemoArgs, config: Config, definitions: Arc<Definitions>) -> anyhow::Result<()> {
     let temporary;
-    let lake_path = match args.lake.or_else(|| config.lake.clone()) {
-        Some(path) => path,
+    let lake = match args.lake.or_else(|| config.lake.clone()) {
+        Some(lake) => lake,
         None => {
             temporary = server::TemporaryFolder::create()?;
-            temporary.path().join("lake")
+            temporary.path().join("lake").into()
         }
     };
-    let is_new = !lake_path.join("events").exists();
-    if is_new {
-        let log = lake_path.with_extension("log");
+    if !lake.is_lake().await? {
+        let beside = |lake: &Path| lake.with_extension("log");
+        let log =
+            lake.folder().map_or_else(|| std::env::temp_dir().join("lawpulse-demo.log"), beside);
         say("simulating the platform of 渝北 for 2024 and 2025 …")?;
         let options = simulate_options(&log, simulate::Profile::Yubei);
         let summary = simulate::simulate(&options, &|_| {}).context("failed to simulate")?;
         say(&format!("landing {} lines …", summary.events))?;
         let paths = [log.clone()];
         let outcomes =
-            land_into(&lake_path, None, "native", (paths.as_slice(), None), &definitions).await?;
+            land_into(&lake, None, "native", (paths.as_slice(), None), &definitions).await?;
         say(&totals(&outcomes))?;
         std::fs::remove_dir_all(&log).context("failed to remove the simulated log")?;
     }
     // The simulated years end here; their dashboards are looked at on the morning after.
     let morning = "2026-01-01T00:30:00Z".parse().context("failed to read the time")?;
-    let options = server_options(config, args.doors, lake_path, Clock::Pinned(morning));
+    let options = server_options(config, args.doors, lake, Clock::Pinned(morning));
     server::serve(options, definitions).await
 }
 
@@ -494,9 +499,9 @@ async fn serve(
     server::serve(server_options(config, args.doors, lake, clock), definitions).await
 }
 
-fn server_options(config: Config, doors: DoorArgs, lake: PathBuf, clock: Clock) -> ServerOptions {
+fn server_options(config: Config, doors: DoorArgs, lake: Location, clock: Clock) -> ServerOptions {
     ServerOptions {
-        lake,
+        lake: lake.with_home(doors.home.or(config.home)),
         sql: config.sql,
         http: doors.http.or(config.http).unwrap_or(ServerOptions::HTTP),
         connections: config.connections.unwrap_or(ServerOptions::CONNECTIONS),
@@ -522,8 +527,8 @@ fn say(line: &str) -> io::Result<()> {
 async fn land_paths(args: LandArgs, definitions: &Definitions) -> anyhow::Result<()> {
     let zone = args.zone.as_deref().map(zone::parse_zone).transpose()?;
     if args.source == "reference" {
-        let lake = Lake::open_or_create(&args.lake, zone).await?;
-        let lock = lake.lock()?;
+        let mut lake = Lake::open_or_create(&args.lake, zone).await?;
+        let lock = lake.lock().await?;
         for path in &args.paths {
             load_reference(&lake, &lock, path).await?;
         }
@@ -539,8 +544,7 @@ async fn land_paths(args: LandArgs, definitions: &Definitions) -> anyhow::Result
     }
     say(&totals(&outcomes))?;
     if outcomes.iter().any(|outcome| outcome.rejected > 0 && !outcome.landed_before) {
-        let lake = args.lake.display();
-        writeln!(io::stderr(), "refused lines: lawpulse rejects list --lake {lake}")?;
+        writeln!(io::stderr(), "refused lines: lawpulse rejects list --lake {}", args.lake)?;
     }
     Ok(())
 }
@@ -573,7 +577,7 @@ async fn load_reference(
 }
 
 async fn land_into(
-    lake: &Path,
+    lake: &Location,
     zone: Option<chrono_tz::Tz>,
     source: &str,
     (paths, sheet): (&[PathBuf], Option<&str>),
@@ -583,7 +587,7 @@ async fn land_into(
     let inputs = find_sheets(source::find_inputs(paths)?, &mapping, sheet)?;
     anyhow::ensure!(!inputs.is_empty(), "there is no file of a known format to land");
     let mut lake = Lake::open_or_create(lake, zone).await?;
-    let lock = lake.lock()?;
+    let lock = lake.lock().await?;
     for path in paths {
         let reference = path.join("reference");
         if reference.is_dir() {
@@ -662,14 +666,14 @@ fn looked_at_on(view: &pipeline::query::View, asked: Option<NaiveDate>) -> Naive
 }
 
 /// Asks a lake as its owner.
-async fn ask(lake: &Path, query: &str, definitions: Arc<Definitions>) -> anyhow::Result<Rows> {
+async fn ask(lake: &Location, query: &str, definitions: Arc<Definitions>) -> anyhow::Result<Rows> {
     let reader = Reader::open(lake, Arc::clone(&definitions)).await?;
     ask_reader(&reader, lake, query, &definitions).await
 }
 
 async fn ask_reader(
     reader: &Reader,
-    lake: &Path,
+    lake: &Location,
     query: &str,
     definitions: &Definitions,
 ) -> anyhow::Result<Rows> {
@@ -681,7 +685,7 @@ async fn ask_reader(
 }
 
 async fn print_query(
-    lake: &Path,
+    lake: &Location,
     query: &str,
     format: Format,
     definitions: Arc<Definitions>,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pipeline::location::Location;
 use pipeline::maintain::{LEAST_HISTORY, Policy};
 use serde::Deserialize;
 
@@ -22,8 +23,10 @@ use crate::tls;
 /// What a config file says; `None` where it says nothing. Paths are those of the file, made to start at its folder.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// The lake's folder.
-    pub lake: Option<PathBuf>,
+    /// Where the lake is.
+    pub lake: Option<Location>,
+    /// The folder of this machine for what waits to land and for the audit log's journal.
+    pub home: Option<PathBuf>,
     /// The folder that replaces or adds to the built-in definitions.
     pub sql: Option<PathBuf>,
     /// The address of the HTTP interface.
@@ -73,7 +76,8 @@ impl LimitsByRole {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    lake: Option<PathBuf>,
+    lake: Option<String>,
+    home: Option<PathBuf>,
     sql: Option<PathBuf>,
     accounts: Option<PathBuf>,
     #[serde(default)]
@@ -284,6 +288,13 @@ impl WrittenLimits {
     }
 }
 
+/// Where a lake is; a relative path starts at `folder`.
+fn location(written: &str, folder: &Path) -> anyhow::Result<Location> {
+    let location = written.parse::<Location>();
+    let location = location.map_err(anyhow::Error::msg).context("`lake`")?;
+    Ok(location.folder().map_or_else(|| location.clone(), |path| folder.join(path).into()))
+}
+
 impl Config {
     /// Reads a config file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
@@ -305,7 +316,8 @@ impl Config {
             inbox: written.inbox.resolved()?,
             sources: source::resolved(written.sources, folder)?,
             maintenance: written.maintenance.resolved()?,
-            lake: written.lake.map(at),
+            lake: written.lake.map(|lake| location(&lake, folder)).transpose()?,
+            home: written.home.map(at),
             sql: written.sql.map(at),
             http: written.http.listen,
             connections: written.http.connections,
@@ -373,7 +385,7 @@ mod tests {
     fn paths_start_at_the_folder_of_the_file() {
         let text = "lake = \"lake\"\naccounts = \"/srv/accounts\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"";
         let config = Config::parse(text, Path::new("/etc/lawpulse")).unwrap();
-        assert_eq!(config.lake.unwrap(), Path::new("/etc/lawpulse/lake"));
+        assert_eq!(config.lake.unwrap(), Location::from(Path::new("/etc/lawpulse/lake")));
         assert_eq!(config.accounts.unwrap(), Path::new("/srv/accounts"));
         assert_eq!(config.tls.unwrap().key, Path::new("/etc/lawpulse/b.pem"));
     }

@@ -92,7 +92,7 @@ impl Keeper {
             let mut round = match self.round.take() {
                 Some(round) => round,
                 None if self.is_due() => {
-                    match Round::new(lake, self.settings.policy, Clock::Machine.now()) {
+                    match Round::new(lake, self.settings.policy, Clock::Machine.now()).await {
                         Ok(round) => round,
                         Err(error) => {
                             self.fail(record, error);
@@ -178,7 +178,7 @@ mod tests {
     async fn a_round_comes_to_its_end_also_where_there_is_always_something_to_land() {
         let folder = tempfile::tempdir().unwrap();
         let mut lake = Lake::open_or_create(&folder.path().join("lake"), None).await.unwrap();
-        let lock = lake.lock().unwrap();
+        let lock = lake.lock().await.unwrap();
         let mapping = Mapping::find(&Definitions::load(None).unwrap(), "native").unwrap();
         let now = "2025-06-01T00:00:00Z".parse().unwrap();
         for number in 0..4 {

@@ -12,6 +12,7 @@ use pipeline::definition::Definitions;
 use pipeline::goal::{self, Goals};
 use pipeline::lake::{Lake, WriteLock};
 use pipeline::land::Selection;
+use pipeline::location::Location;
 use pipeline::metric::Catalogue;
 use pipeline::pseudonym::Identities;
 use pipeline::query::{Reader, View};
@@ -61,8 +62,8 @@ const WATCH_REST: u32 = 10;
 /// How a server runs.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The lake's folder.
-    pub lake: PathBuf,
+    /// Where the lake is, with the folder of this machine for what waits to land.
+    pub lake: Location,
     /// The folder that replaces or adds to the built-in definitions.
     pub sql: Option<PathBuf>,
     /// The address of the HTTP interface.
@@ -94,9 +95,9 @@ pub struct Options {
 impl Options {
     /// A lake on this machine, for everybody on it.
     #[cfg(test)]
-    fn of_lake(lake: PathBuf) -> Self {
+    fn of_lake(lake: &Path) -> Self {
         Self {
-            lake,
+            lake: lake.into(),
             sql: None,
             http: Self::HTTP,
             connections: Self::CONNECTIONS,
@@ -154,7 +155,7 @@ pub struct Server {
     inbox: Inbox,
     maintained: maintenance::Record,
     orders: Orders,
-    root: PathBuf,
+    home: PathBuf,
     sources: Vec<Arc<sources::Status>>,
     door: Door,
     telemetry: Telemetry,
@@ -178,7 +179,7 @@ pub struct Measured {
 }
 
 impl Server {
-    fn new(
+    async fn new(
         definitions: Arc<Definitions>,
         options: &Options,
         accounts: Option<Accounts>,
@@ -189,7 +190,8 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let telemetry = Telemetry::new().context("failed to start counting")?;
         let catalogue = Catalogue::load(&definitions)?;
-        let identities = Identities::pseudonyms_of(&options.lake)?;
+        let identities = Identities::pseudonyms_of(&options.lake).await?;
+        let home = options.lake.home()?.to_owned();
         let sight = Sight::new(identities, catalogue.clone(), options.clock, audit.table());
         let audit = Arc::new(audit);
         let sources = sources::open(&options.sources, &definitions)?;
@@ -200,11 +202,11 @@ impl Server {
             accounts,
             tls,
             audit: Arc::clone(&audit),
-            inbox: Inbox::open(&options.lake, options.inbox, Clock::Machine.now())
+            inbox: Inbox::open(&home, options.inbox, Clock::Machine.now())
                 .context("failed to open the inbox")?,
             maintained: maintenance::Record::default(),
             orders,
-            root: options.lake.clone(),
+            home,
             sources,
             door: Door::new(&options.limits, sight, telemetry.clone(), audit)?,
             telemetry,
@@ -221,10 +223,11 @@ impl Server {
         let definitions = Arc::new(Definitions::load(None).unwrap());
         Lake::open_or_create(folder, None).await.unwrap();
         let reader = Reader::open(folder, Arc::clone(&definitions)).await.unwrap();
-        let options = Options::of_lake(folder.to_owned());
+        let options = Options::of_lake(folder);
         let (orders, _) = Orders::channel();
-        Self::new(definitions, &options, None, None, Audit::default(), reader.view(), orders)
-            .unwrap()
+        let audit = Audit::default();
+        let made = Self::new(definitions, &options, None, None, audit, reader.view(), orders);
+        made.await.unwrap()
     }
 
     /// The newest state of the lake.
@@ -287,9 +290,9 @@ impl Server {
         &self.orders
     }
 
-    /// The lake's folder.
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The folder of this machine for what waits to land and how far sources have come.
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// How the sources do that bring lines in by themselves, in the order of the config file.
@@ -339,7 +342,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         format!("failed to listen on {}; choose another --postgres", options.postgres)
     })?;
     let mut lake = Lake::open_or_create(&options.lake, None).await?;
-    let lock = lake.lock()?;
+    let lock = lake.lock().await?;
     let accounts = options.accounts.as_deref();
     let accounts =
         accounts.map(|file| Accounts::open(file, options.oidc.clone(), lake.zone())).transpose()?;
@@ -351,7 +354,8 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let log = AuditLog::open(&lake, &lock).await?;
     let (audit, view) = (Audit::to(log.clone()), reader.view());
     let (orders, ordered) = Orders::channel();
-    let server = Server::new(definitions, &options, accounts, tls.clone(), audit, view, orders)?;
+    let server =
+        Server::new(definitions, &options, accounts, tls.clone(), audit, view, orders).await?;
     let server = Arc::new(server);
     if let Some(accounts) = server.accounts() {
         server.audit.accounts(&accounts.described(), "found");

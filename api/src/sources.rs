@@ -162,5 +162,5 @@ pub(crate) fn start(server: &Arc<Server>, settings: &[Settings]) -> Vec<JoinHand
 
 /// Where a source keeps how far it has come.
 fn record_path(server: &Server, name: &str) -> PathBuf {
-    server.root().join("sources").join(format!("{name}.json"))
+    server.home().join("sources").join(format!("{name}.json"))
 }

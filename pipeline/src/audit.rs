@@ -11,7 +11,7 @@ mod table;
 mod verify;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table, WriteLock};
+use crate::location::Location;
 use journal::Journal;
 use table::AuditTable;
 
@@ -82,7 +83,7 @@ impl AuditLog {
     /// Opens the log of a lake, or begins one. What a process left that did not stop by itself is made up for.
     pub async fn open(lake: &Lake, _lock: &WriteLock) -> Result<Self> {
         let table = Table::open_or_create(
-            &lake.root().join(AUDIT_LOG),
+            &lake.location().join(AUDIT_LOG),
             AUDIT_LOG,
             schema(),
             Some(PARTITION),
@@ -90,7 +91,7 @@ impl AuditLog {
         )
         .await?;
         let moved = table.provider().await?;
-        let journal_folder = lake.root().join(JOURNAL);
+        let journal_folder = lake.location().home()?.join(JOURNAL);
         let in_table = table.progress(JOURNAL).await?.unwrap_or_default();
         journal::remove(&journal_folder, in_table)?;
         let found = journal::read(&journal_folder, in_table)?;
@@ -279,15 +280,20 @@ impl Drop for Open {
 }
 
 /// The log of a lake as it stands, for a process that does not write it; `None` when there is none.
-pub async fn read_only(root: &Path) -> Result<Option<Arc<dyn TableProvider>>> {
-    Ok(read(root).await?.map(|(table, _)| table))
+///
+/// Of a lake in a bucket it has the rows of the journal only when the home of the server that writes it is given.
+pub async fn read_only(lake: impl Into<Location>) -> Result<Option<Arc<dyn TableProvider>>> {
+    Ok(read(&lake.into().resolved()?).await?.map(|(table, _)| table))
 }
 
 /// The log of a lake as it stands, and the lines of its journal that cannot be read.
-async fn read(root: &Path) -> Result<Option<(Arc<dyn TableProvider>, Vec<(PathBuf, usize)>)>> {
+async fn read(lake: &Location) -> Result<Option<(Arc<dyn TableProvider>, Vec<(PathBuf, usize)>)>> {
     // The journal first: what is moved meanwhile is then found twice, and not at all would be worse.
-    let found = journal::read(&root.join(JOURNAL), 0)?;
-    let Some(table) = Table::open(&root.join(AUDIT_LOG), AUDIT_LOG).await? else {
+    let found = match lake.home_if_any() {
+        Some(home) => journal::read(&home.join(JOURNAL), 0)?,
+        None => journal::Found::default(),
+    };
+    let Some(table) = Table::open(&lake.join(AUDIT_LOG), AUDIT_LOG).await? else {
         return Ok(None);
     };
     let head = head_of(&table).await?;

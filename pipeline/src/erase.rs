@@ -77,8 +77,8 @@ struct UnderWay {
 
 impl UnderWay {
     /// What was begun for this person and not finished, or a new beginning.
-    fn of(root: &Path, person: &Person) -> Result<Self> {
-        let path = root.join(UNDER_WAY);
+    fn of(home: &Path, person: &Person) -> Result<Self> {
+        let path = home.join(UNDER_WAY);
         let begun = std::fs::read(&path).ok();
         let begun: Option<Self> = begun.and_then(|text| serde_json::from_slice(&text).ok());
         if let Some(begun) = begun {
@@ -122,19 +122,20 @@ pub async fn erase(
     if person.id().trim().is_empty() {
         return Err(Error::Request("an empty id names nobody".to_owned()));
     }
-    if let Some(waiting) = files_below(&lake.root().join("inbox"))?.first() {
+    let home = lake.location().home()?.to_owned();
+    if let Some(waiting) = files_below(&home.join("inbox"))?.first() {
         return Err(Error::Request(format!(
             "pushed lines wait to land, such as `{}`; serve the lake until they have landed, then erase",
             waiting.display()
         )));
     }
-    let under_way = UnderWay::of(lake.root(), person)?;
+    let under_way = UnderWay::of(&home, person)?;
     let dictionary = Dictionary::load(definitions)?;
     let rewriter = Rewriter::new(person, &under_way.token, &dictionary);
     let mut erased = Erased { token: under_way.token.clone(), ..Erased::default() };
     lake.events_mut().update().await?;
     erased.events = rewrite(lake.events_mut(), EVENTS, &rewriter).await?;
-    for name in maintain::tables(lake.root())? {
+    for name in maintain::tables(lake.location()).await? {
         let is_register = name.starts_with("reference/") || name == "rollups/officer_numbers";
         if let (true, Some(mut table)) = (is_register, open(lake, &name).await?) {
             let short = name.rsplit('/').next().unwrap_or(&name);
@@ -143,15 +144,15 @@ pub async fn erase(
     }
     refresh::refresh(lake, lock, definitions).await?;
     erased.removed_files = remove_what_tells(lake, &rewriter, now).await?;
-    erased.aside = files_below(&lake.root().join("inbox-failed"))?;
+    erased.aside = files_below(&home.join("inbox-failed"))?;
     erased.audit_rows = note(lake, lock, person, &under_way, &erased, now).await?;
-    let path = lake.root().join(UNDER_WAY);
+    let path = home.join(UNDER_WAY);
     std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
     Ok(erased)
 }
 
 async fn open(lake: &Lake, name: &str) -> Result<Option<Table>> {
-    Table::open(&lake.root().join(name), name).await
+    Table::open(&lake.location().join(name), name).await
 }
 
 /// Writes the files anew that name the person, all in one commit. Returns how many rows changed.
@@ -190,20 +191,20 @@ async fn remove_what_tells(
     let mut removed = 0;
     // Nobody else writes, so what no version names is garbage whatever its age.
     let after_all = now + TimeDelta::weeks(52);
-    for name in maintain::tables(lake.root())? {
+    for name in maintain::tables(lake.location()).await? {
         let is_small = name.starts_with("reference/") || name.starts_with("rollups/");
         let Some(table) = open(lake, &name).await? else { continue };
         if is_small {
             removed += table.sweep(after_all, after_all, usize::MAX, false).await?.files;
         } else if name == EVENTS {
-            for file in table.unread_files()? {
+            for file in table.unread_files().await? {
                 let tells = match table.read(&file, None).await {
                     Ok(batches) => names_person(rewriter, &batches)?,
                     // What cannot be read cannot be shown to be harmless, and no version reads it.
                     Err(_) => true,
                 };
                 if tells {
-                    table.remove_unread(&file)?;
+                    table.remove_unread(&file).await?;
                     removed += 1;
                 }
             }

@@ -40,6 +40,16 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
+    /// An object store cannot be read or written; trying again later may help.
+    #[error("cannot {action} `{location}`")]
+    Store {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// The bucket with its prefix, or what is in it.
+        location: String,
+        /// The cause.
+        source: Box<object_store::Error>,
+    },
     /// A definition (mapping, model, metric, reference file) has to be changed by a person.
     #[error("{file}: {problem}; {remedy}")]
     Definition {
@@ -54,11 +64,11 @@ pub enum Error {
     #[error("{0}")]
     Request(String),
     /// Another process writes to this lake.
-    #[error(
-        "another lawpulse process is writing to `{}`; stop it or wait until it has finished",
-        .0.display()
-    )]
-    Locked(PathBuf),
+    #[error("another lawpulse process is writing to {0}; stop it or wait until it has finished")]
+    Locked(String),
+    /// Another process has taken over writing to this table; nothing was committed.
+    #[error("another lawpulse process has taken over writing to `{0}`; this one may only read it")]
+    Fenced(String),
     /// A defect: an internal contract does not hold.
     #[error("internal error: {0}")]
     Internal(String),

@@ -1,10 +1,11 @@
 //! The Delta tables of a lake: created, appended to, rewritten and read; the only writer.
 
 mod history;
+mod lock;
 mod upkeep;
 
 use std::collections::HashSet;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,12 +27,14 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde_json::json;
-use url::Url;
 
 use crate::error::{Error, Result};
 use crate::event;
-use crate::zone;
+use crate::location::{self, Location};
+use crate::{maintain, zone};
 
+pub use lock::WriteLock;
+use lock::{COMMIT_ID, WRITER};
 pub(crate) use upkeep::{Merging, Order};
 
 /// The name of the table of events and rejects.
@@ -40,53 +43,50 @@ pub const EVENTS: &str = "events";
 const ZONE_PROPERTY: &str = "lawpulse.zone";
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 
-/// A folder of Delta tables with one calendar zone.
+/// A folder, or a prefix of a bucket, of Delta tables with one calendar zone.
 ///
 /// Invariant: at most one process writes to a lake; [`Lake::lock`] holds the others off.
 #[derive(Debug)]
 pub struct Lake {
-    root: PathBuf,
+    location: Location,
     zone: Tz,
     events: Table,
 }
-
-/// The right to write to a lake; given back when dropped, also by a crash.
-#[derive(Debug)]
-pub struct WriteLock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 impl Lake {
     /// Opens a lake, or creates one whose days are those of `zone`.
     ///
     /// Fails when the lake exists with another zone: its days and months cannot change afterwards.
-    pub async fn open_or_create(root: &Path, zone: Option<Tz>) -> Result<Self> {
-        std::fs::create_dir_all(root).map_err(Error::io("create", root))?;
-        let root = root.canonicalize().map_err(Error::io("open", root))?;
+    pub async fn open_or_create(location: impl Into<Location>, zone: Option<Tz>) -> Result<Self> {
+        let location = location.into();
+        location.create()?;
+        let location = location.resolved()?;
         let created_zone = zone.unwrap_or(zone::DEFAULT_ZONE);
         let events = Table::open_or_create(
-            &root.join(EVENTS),
+            &location.join(EVENTS),
             EVENTS,
             event::table_schema(),
             Some(event::PARTITION),
             &[(ZONE_PROPERTY, created_zone.name())],
         )
         .await?;
-        Self::of(root, events, zone)
+        Self::of(location, events, zone)
     }
 
     /// Opens a lake that exists.
-    pub async fn open(root: &Path) -> Result<Self> {
+    pub async fn open(location: impl Into<Location>) -> Result<Self> {
+        let location = location.into();
         let missing = || {
             Error::Request(format!(
-                "there is no lake at `{}`; land something first, or check --lake",
-                root.display()
+                "there is no lake at `{location}`; land something first, or check --lake"
             ))
         };
-        let root_path = root.canonicalize().map_err(|_| missing())?;
-        let events = Table::open(&root_path.join(EVENTS), EVENTS).await?.ok_or_else(missing)?;
-        Self::of(root_path, events, None)
+        let location = location.resolved().map_err(|_| missing())?;
+        let events = Table::open(&location.join(EVENTS), EVENTS).await?.ok_or_else(missing)?;
+        Self::of(location.clone(), events, None)
     }
 
-    fn of(root: PathBuf, events: Table, asked: Option<Tz>) -> Result<Self> {
+    fn of(location: Location, events: Table, asked: Option<Tz>) -> Result<Self> {
         let written = events.property(ZONE_PROPERTY)?;
         let zone = written.as_deref().map_or(Ok(zone::DEFAULT_ZONE), zone::parse_zone)?;
         if let Some(asked) = asked
@@ -96,18 +96,24 @@ impl Lake {
                 "the lake's days are those of {zone}, not of {asked}; leave out the zone or use another lake"
             )));
         }
-        Ok(Self { root, zone, events })
+        Ok(Self { location, zone, events })
     }
 
     /// A lake in another folder that shares these events, for what is made of them and is not to be kept.
     pub(crate) fn with_events(&self, root: &Path, events: Table) -> Result<Self> {
-        let root = root.canonicalize().map_err(Error::io("open", root))?;
-        Ok(Self { root, zone: self.zone, events })
+        let location = Location::from(root).resolved()?;
+        Ok(Self { location, zone: self.zone, events })
     }
 
-    /// The lake's folder.
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// Where the lake is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// A folder of this machine for what is only there while something is made.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        let folder = self.location.folder().or(self.location.home_if_any());
+        folder.map_or_else(std::env::temp_dir, Path::to_owned)
     }
 
     /// The zone whose days and months the lake counts in.
@@ -125,19 +131,24 @@ impl Lake {
     }
 
     /// Takes the right to write; [`Error::Locked`] when another process has it.
-    pub fn lock(&self) -> Result<WriteLock> {
-        let path = self.root.join("writer.lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(WriteLock(file)),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked(self.root.clone())),
-            Err(TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
+    ///
+    /// In a bucket it lasts as long as it is renewed, and what another process that had it may still do is fenced off: from
+    /// then on its commits fail.
+    pub async fn lock(&mut self) -> Result<WriteLock> {
+        let (lock, is_taken_over) = WriteLock::take(&self.location).await?;
+        let Some(turn) = lock.turn() else { return Ok(lock) };
+        self.location = self.location.clone().in_turn(turn);
+        self.events.location = self.location.join(EVENTS);
+        self.events.update().await?;
+        if is_taken_over {
+            for name in maintain::tables(&self.location).await? {
+                if let Some(mut table) = Table::open(&self.location.join(&name), &name).await? {
+                    table.fence().await?;
+                }
+            }
+            self.events.update().await?;
         }
+        Ok(lock)
     }
 }
 
@@ -145,7 +156,7 @@ impl Lake {
 #[derive(Debug, Clone)]
 pub struct Table {
     name: String,
-    folder: PathBuf,
+    location: Location,
     delta: DeltaTable,
     schema: SchemaRef,
     partition: Option<String>,
@@ -178,23 +189,23 @@ pub enum Changes {
 impl Table {
     /// Opens a table, or creates it empty with these columns.
     pub async fn open_or_create(
-        folder: &Path,
+        location: &Location,
         name: &str,
         schema: SchemaRef,
         partition: Option<&str>,
         properties: &[(&str, &str)],
     ) -> Result<Self> {
-        if let Some(table) = Self::open(folder, name).await? {
+        if let Some(table) = Self::open(location, name).await? {
             return Ok(table);
         }
-        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        location.create()?;
         let columns = schema
             .fields()
             .iter()
             .map(|field| field.as_ref().try_into_kernel())
             .collect::<Result<Vec<StructField>, _>>()
             .map_err(Error::internal)?;
-        DeltaTable::try_from_url(url_of(folder)?)
+        DeltaTable::try_from_url(location.url()?)
             .await
             .map_err(Error::table("create", name))?
             .create()
@@ -209,17 +220,19 @@ impl Table {
             .with_save_mode(SaveMode::Ignore)
             .await
             .map_err(Error::table("create", name))?;
-        Self::open(folder, name)
+        Self::open(location, name)
             .await?
             .ok_or_else(|| Error::internal(format!("table `{name}` is gone after its creation")))
     }
 
     /// Opens a table; `None` when there is none.
-    pub async fn open(folder: &Path, name: &str) -> Result<Option<Self>> {
-        if !folder.join("_delta_log").is_dir() {
+    pub async fn open(location: &Location, name: &str) -> Result<Option<Self>> {
+        location::register();
+        // A folder tells it at once; a bucket has to be asked for the log anyway.
+        if location.folder().is_some() && !location.is_table().await? {
             return Ok(None);
         }
-        let delta = match deltalake::open_table(url_of(folder)?).await {
+        let delta = match deltalake::open_table(location.url()?).await {
             Ok(delta) => delta,
             Err(DeltaTableError::NotATable(_)) => return Ok(None),
             Err(error) => return Err(Error::table("open", name)(error)),
@@ -229,7 +242,7 @@ impl Table {
         let schema = state.snapshot().arrow_schema();
         Ok(Some(Self {
             name: name.to_owned(),
-            folder: folder.to_owned(),
+            location: location.clone(),
             delta,
             schema,
             partition,
@@ -245,11 +258,6 @@ impl Table {
     /// The columns, the partition column among them.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-
-    /// Where its files are.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// The version that this handle sees.
@@ -328,7 +336,7 @@ impl Table {
     ) -> Result<Vec<RecordBatch>> {
         let damaged = |error: ParquetError| {
             Error::definition(
-                self.folder.join(&file.path).display().to_string(),
+                self.location.join(&file.path).to_string(),
                 format!("the data file cannot be read: {error}"),
                 "restore it from a backup",
             )
@@ -472,11 +480,13 @@ impl Table {
         })
     }
 
+    /// Brings a file to disk; an object that is acknowledged is there.
     fn sync(&self, path: &str) -> Result<()> {
-        let file = self.folder.join(path);
+        let Some(folder) = self.location.folder() else { return Ok(()) };
+        let file = folder.join(path);
         let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
         sync(&file).map_err(Error::io("sync", &file))?;
-        let parent = file.parent().unwrap_or(&self.folder);
+        let parent = file.parent().unwrap_or(folder);
         sync(parent).map_err(Error::io("sync", parent))
     }
 
@@ -510,10 +520,20 @@ impl Table {
             .map(Action::Remove)
             .chain(adds.into_iter().map(Action::Add))
             .collect();
-        let transactions =
+        let mut transactions: Vec<_> =
             progress.into_iter().map(|(source, at)| Transaction::new(source, at)).collect();
-        let properties = CommitProperties::default()
-            .with_metadata([("lawpulse".to_owned(), note)])
+        let id = uuid::Uuid::new_v4().to_string();
+        let mut metadata = vec![("lawpulse".to_owned(), note)];
+        let mut properties = CommitProperties::default();
+        if let Some(turn) = self.location.turn() {
+            self.check_turn(turn).await?;
+            transactions.push(Transaction::new(WRITER, turn));
+            metadata.push((COMMIT_ID.to_owned(), json!(id)));
+            // Whoever has committed since this handle has looked is another writer.
+            properties = properties.with_max_retries(0);
+        }
+        let properties = properties
+            .with_metadata(metadata)
             .with_application_transactions(transactions)
             // It would list the whole log at each commit; maintenance does it now and then.
             .with_cleanup_expired_logs(Some(false));
@@ -522,9 +542,12 @@ impl Table {
         let committed = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(&snapshot), self.delta.log_store(), operation)
-            .await
-            .map_err(Error::table("commit to", &self.name))?;
-        let version = committed.version();
+            .await;
+        let version = match committed {
+            Ok(committed) => committed.version(),
+            Err(error) if self.location.turn().is_some() => self.settle(&id, error).await?,
+            Err(error) => return Err(Error::table("commit to", &self.name)(error)),
+        };
         self.sync(&format!("_delta_log/{version:020}.json"))?;
         self.update().await?;
         Ok(version)
@@ -553,11 +576,6 @@ impl Table {
         }
         self.commit(adds, removes, progress, json!({ "replaced": partitions.len() })).await
     }
-}
-
-fn url_of(folder: &Path) -> Result<Url> {
-    Url::from_directory_path(folder)
-        .map_err(|()| Error::Request(format!("`{}` is not an absolute path", folder.display())))
 }
 
 /// The columns of events whose values hardly ever come twice in a file: a dictionary of them is only a detour.

@@ -153,10 +153,11 @@ async fn read_group(
     } else {
         None
     };
-    let mapping = &*keyed(lake, mapping)?;
+    let mapping = &*keyed(lake, mapping).await?;
     let rules = Rules { now_micros: now.timestamp_micros(), skew_micros: SKEW_MICROS };
     let (zone, table, stages) = (lake.zone(), lake.events(), Stages::default());
-    let run = Run { mapping, zone, rules, known_orgs, table, progress, stages };
+    let scratch = lake.scratch();
+    let run = Run { mapping, zone, rules, known_orgs, table, scratch, progress, stages };
     let handle = Handle::current();
     let group = tokio::task::block_in_place(|| run.read(inputs, &handle));
     run.stages.tell();
@@ -164,11 +165,11 @@ async fn read_group(
 }
 
 /// The mapping with the lake's key, if it makes pseudonyms.
-fn keyed<'m>(lake: &Lake, mapping: &'m Mapping) -> Result<Cow<'m, Mapping>> {
+async fn keyed<'m>(lake: &Lake, mapping: &'m Mapping) -> Result<Cow<'m, Mapping>> {
     if !mapping.makes_pseudonyms() {
         return Ok(Cow::Borrowed(mapping));
     }
-    let key = pseudonym::key_of(lake.root())?;
+    let key = pseudonym::key_of(lake.location()).await?;
     Ok(Cow::Owned(mapping.clone().keyed_by(key)))
 }
 
@@ -291,6 +292,8 @@ struct Run<'r> {
     rules: Rules,
     known_orgs: Option<Arc<HashSet<String>>>,
     table: &'r Table,
+    /// A folder of this machine for what does not fit into memory.
+    scratch: PathBuf,
     progress: Progress<'r>,
     stages: Stages,
 }
@@ -490,7 +493,7 @@ impl<'c> Collector<'c> {
             files: Vec::new(),
             next_line: 0,
             implied: BTreeSet::new(),
-            identities: Identities::new(table.folder(), RESIDENT_MAX, landed),
+            identities: Identities::new(&run.scratch, RESIDENT_MAX, landed),
             pending: BTreeMap::new(),
             pending_rows: 0,
             pending_bytes: 0,

@@ -17,6 +17,7 @@ pub mod event;
 mod functions;
 pub mod lake;
 pub mod land;
+pub mod location;
 pub mod maintain;
 mod memory;
 pub mod model;

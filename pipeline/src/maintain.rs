@@ -4,7 +4,6 @@
 //! crash leaves at most files that no commit names, which a later round removes. No step changes a number.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arrow::array::{AsArray as _, BooleanArray};
@@ -18,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::event;
 use crate::lake::{DataFile, EVENTS, Lake, Merging, Order, Table, WriteLock};
 use crate::land;
+use crate::location::Location;
 
 /// How long the files of rollups stay after they were replaced: they can be computed again, and no query reads them for
 /// longer. They are also the least that is kept of any table.
@@ -99,11 +99,11 @@ pub struct Round {
 
 impl Round {
     /// Plans a round; nothing is done yet.
-    pub fn new(lake: &Lake, policy: Policy, now: DateTime<Utc>) -> Result<Self> {
+    pub async fn new(lake: &Lake, policy: Policy, now: DateTime<Utc>) -> Result<Self> {
         Ok(Self {
             policy,
             now,
-            waiting: tables(lake.root())?.into(),
+            waiting: tables(lake.location()).await?.into(),
             phase: Phase::Begin,
             current: Done::default(),
             done: Vec::new(),
@@ -140,7 +140,7 @@ impl Round {
                     Err(error) => Err(error),
                 }
             }
-            (name, _) => self.work_in(&lake.root().join(name), name).await,
+            (name, _) => self.work_in(&lake.location().join(name), name).await,
         };
         if taken.is_err() || self.phase == Phase::End {
             self.waiting.pop_front();
@@ -150,8 +150,8 @@ impl Round {
         taken.map(|()| !self.waiting.is_empty())
     }
 
-    async fn work_in(&mut self, folder: &Path, name: &str) -> Result<()> {
-        match Table::open(folder, name).await? {
+    async fn work_in(&mut self, location: &Location, name: &str) -> Result<()> {
+        match Table::open(location, name).await? {
             Some(mut table) => self.work(&mut table).await,
             // A rollup whose definition is gone, or that is computed anew.
             None => {
@@ -216,7 +216,7 @@ pub async fn maintain(
     policy: Policy,
     now: DateTime<Utc>,
 ) -> Result<Vec<Done>> {
-    let mut round = Round::new(lake, policy, now)?;
+    let mut round = Round::new(lake, policy, now).await?;
     while round.step(lake, lock, None).await? {}
     Ok(round.done)
 }
@@ -224,8 +224,8 @@ pub async fn maintain(
 /// What a round would do, as far as it can be told beforehand; nothing is changed.
 pub async fn rehearse(lake: &Lake, policy: Policy, now: DateTime<Utc>) -> Result<Vec<Done>> {
     let mut done = Vec::new();
-    for name in tables(lake.root())? {
-        let Some(table) = Table::open(&lake.root().join(&name), &name).await? else { continue };
+    for name in tables(lake.location()).await? {
+        let Some(table) = Table::open(&lake.location().join(&name), &name).await? else { continue };
         let files_before = table.files()?.len() as u64;
         let merged = table.mergeable_files(&merging(&policy))?;
         let kept_since = now - kept_for(&name, &policy);
@@ -272,23 +272,18 @@ fn properties(kept_for: Duration) -> [(&'static str, String); 3] {
 }
 
 /// The folders of a lake's tables, in their order.
-pub(crate) fn tables(root: &Path) -> Result<Vec<String>> {
-    let mut found: Vec<String> = [EVENTS, AUDIT_LOG].map(str::to_owned).to_vec();
+pub(crate) async fn tables(lake: &Location) -> Result<Vec<String>> {
+    let mut names: Vec<String> = [EVENTS, AUDIT_LOG].map(str::to_owned).to_vec();
     for group in ["reference", "rollups"] {
-        let folder = root.join(group);
-        if !folder.is_dir() {
-            continue;
-        }
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(Error::io("read", &folder))? {
-            let entry = entry.map_err(Error::io("read", &folder))?;
-            names.push(format!("{group}/{}", entry.file_name().to_string_lossy()));
-        }
-        names.sort();
-        found.extend(names);
+        let inside = lake.names_in(group).await?;
+        names.extend(inside.into_iter().map(|name| format!("{group}/{name}")));
     }
-    let is_table = |name: &String| PathBuf::from(root).join(name).join("_delta_log").is_dir();
-    found.retain(is_table);
+    let mut found = Vec::new();
+    for name in names {
+        if lake.join(&name).is_table().await? {
+            found.push(name);
+        }
+    }
     Ok(found)
 }
 

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::lake::{EVENTS, Lake, Table};
+use crate::location::Location;
 use crate::query::Reader;
 use crate::{maintain, reference, refresh};
 
@@ -54,20 +55,20 @@ impl fmt::Display for Moment {
 /// Fails when the lake did not exist yet, when the version is still to come, and when files of that time have been
 /// removed; the error names the oldest that can be read.
 pub async fn open(
-    root: &Path,
+    location: &Location,
     moment: Moment,
     scratch: &Path,
     definitions: Arc<Definitions>,
 ) -> Result<Reader> {
-    let lake = Lake::open(root).await?;
+    let lake = Lake::open(location).await?;
     let (events, time) = events_at(&lake, moment).await?;
-    for name in maintain::tables(lake.root())? {
+    for name in maintain::tables(lake.location()).await? {
         if name.starts_with("reference/") {
             copy_register(&lake, &name, time, scratch).await?;
         }
     }
     let mut past = lake.with_events(scratch, events)?;
-    let lock = past.lock()?;
+    let lock = past.lock().await?;
     refresh::refresh(&mut past, &lock, &definitions).await?;
     Reader::of(past, definitions).await
 }
@@ -101,7 +102,7 @@ async fn events_at(lake: &Lake, moment: Moment) -> Result<(Table, DateTime<Utc>)
 /// A version of a table; `None` when the log or files of it are gone.
 async fn whole(table: &Table, version: u64) -> Result<Option<Table>> {
     match table.at_version(version).await {
-        Ok(table) if table.is_whole()? => Ok(Some(table)),
+        Ok(table) if table.is_whole().await? => Ok(Some(table)),
         _ => Ok(None),
     }
 }
@@ -120,14 +121,16 @@ async fn gone(table: &Table, moment: Moment) -> Result<Error> {
 /// Copies the rows that a register had; one that did not exist yet has none.
 async fn copy_register(lake: &Lake, name: &str, time: DateTime<Utc>, scratch: &Path) -> Result<()> {
     let short = name.rsplit('/').next().unwrap_or(name);
-    let Some(table) = Table::open(&lake.root().join(name), short).await? else { return Ok(()) };
+    let Some(table) = Table::open(&lake.location().join(name), short).await? else { return Ok(()) };
     let Some(version) = table.version_at(time).await? else { return Ok(()) };
     let Some(past) = whole(&table, version).await? else {
         return Err(gone(&table, Moment::Version(version)).await?);
     };
     let rows = reference::read_all(&past).await?;
     let schema = past.schema();
-    let mut copy = Table::open_or_create(&scratch.join(name), short, schema, None, &[]).await?;
+    let mut copy =
+        Table::open_or_create(&Location::from(scratch.join(name)), short, schema, None, &[])
+            .await?;
     copy.replace(vec![(None, rows)], Vec::new()).await?;
     Ok(())
 }

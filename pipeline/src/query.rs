@@ -4,7 +4,6 @@ mod bounds;
 mod guarded;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
@@ -25,6 +24,7 @@ use crate::definition::Definitions;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table};
+use crate::location::Location;
 use crate::memory::MemoryTable;
 use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
@@ -110,7 +110,7 @@ pub struct View {
     plain_views: Vec<(String, String)>,
     request_views: Vec<(String, String)>,
     dictionary: Arc<Dictionary>,
-    root: Arc<Path>,
+    location: Arc<Location>,
     orgs: Vec<Org>,
     version: u64,
     fingerprint: String,
@@ -144,8 +144,11 @@ pub struct Facts {
 
 impl Reader {
     /// Opens a lake for reading.
-    pub async fn open(root: &Path, definitions: Arc<Definitions>) -> Result<Self> {
-        Self::of(Lake::open(root).await?, definitions).await
+    pub async fn open(
+        location: impl Into<Location>,
+        definitions: Arc<Definitions>,
+    ) -> Result<Self> {
+        Self::of(Lake::open(location).await?, definitions).await
     }
 
     /// Reads a lake that is open.
@@ -167,7 +170,7 @@ impl Reader {
             plain_views: Vec::new(),
             request_views: Vec::new(),
             dictionary: Arc::clone(&dictionary),
-            root: Arc::from(lake.root()),
+            location: Arc::new(lake.location().clone()),
             orgs: Vec::new(),
             version: 0,
             fingerprint: String::new(),
@@ -293,7 +296,7 @@ impl Reader {
                 .collect(),
             request_views,
             dictionary: Arc::clone(&self.dictionary),
-            root: Arc::from(self.lake.root()),
+            location: Arc::new(self.lake.location().clone()),
             orgs,
             version: self.lake.events().version(),
             fingerprint: self.fingerprint(),
@@ -414,8 +417,8 @@ impl View {
     }
 
     /// The lake's folder.
-    pub fn root(&self) -> &Path {
-        &self.root
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     /// What tables and columns mean.

@@ -7,7 +7,7 @@
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -20,6 +20,7 @@ use chrono::NaiveDate;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table, WriteLock};
+use crate::location::Location;
 use crate::source::mapping::Implied;
 use crate::zone::{date_of, days_of};
 
@@ -86,8 +87,8 @@ impl Definition {
             .collect()
     }
 
-    fn folder(&self, lake: &Lake) -> PathBuf {
-        lake.root().join("reference").join(self.name)
+    fn location(&self, lake: &Lake) -> Location {
+        lake.location().join(&format!("reference/{}", self.name))
     }
 }
 
@@ -197,7 +198,7 @@ async fn ids(lake: &Lake, definition: &Definition) -> Result<HashSet<String>> {
 
 /// A reference table's rows, and the version they are of; without a table there are none, at version `None`.
 async fn batches(lake: &Lake, definition: &Definition) -> Result<(Option<u64>, Vec<RecordBatch>)> {
-    let Some(table) = Table::open(&definition.folder(lake), definition.name).await? else {
+    let Some(table) = Table::open(&definition.location(lake), definition.name).await? else {
         return Ok((None, Vec::new()));
     };
     Ok((Some(table.version()), read_all(&table).await?))
@@ -294,9 +295,10 @@ async fn merge(
         }
     }
     if loaded.added + loaded.changed > 0 {
-        let folder = definition.folder(lake);
+        let location = definition.location(lake);
         let mut table =
-            Table::open_or_create(&folder, definition.name, definition.schema(), None, &[]).await?;
+            Table::open_or_create(&location, definition.name, definition.schema(), None, &[])
+                .await?;
         let batch = batch_of(definition, merged.values())?;
         table.replace(vec![(None, vec![batch])], Vec::new()).await?;
     }

@@ -6,7 +6,6 @@
 //! it again, or after a crash, changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,6 +24,7 @@ use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::event;
 use crate::lake::{Changes, DataFile, EVENTS, Lake, Table, WriteLock};
+use crate::location::Location;
 use crate::model::{Kind, Model, RefreshBy};
 use crate::query;
 use crate::reference;
@@ -86,8 +86,8 @@ async fn refresh_rollup(
     numbers: &Numbers,
     changed: &mut ChangedSince,
 ) -> Result<Option<Refreshed>> {
-    let folder = folder(lake, model);
-    let existing = Table::open(&folder, model.name()).await?;
+    let location = location(lake, model);
+    let existing = Table::open(&location, model.name()).await?;
     let current = match existing {
         Some(table)
             if table.property(FINGERPRINT_PROPERTY)?.as_deref() == Some(model.fingerprint()) =>
@@ -96,7 +96,7 @@ async fn refresh_rollup(
         }
         Some(_) => {
             // A changed query may have other columns; the log still has everything.
-            std::fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
+            location.remove_all().await?;
             None
         }
         None => None,
@@ -388,13 +388,17 @@ fn plain_type(data_type: &DataType) -> DataType {
     }
 }
 
-fn folder(lake: &Lake, model: &Model) -> PathBuf {
-    lake.root().join("rollups").join(model.name())
+fn location(lake: &Lake, model: &Model) -> Location {
+    lake.location().join(&format!("rollups/{}", model.name()))
+}
+
+fn location_of_numbers(lake: &Lake) -> Location {
+    lake.location().join(&format!("rollups/{OFFICER_NUMBERS}"))
 }
 
 /// A rollup's table; `None` before its first refresh.
 pub(crate) async fn open_rollup(lake: &Lake, model: &Model) -> Result<Option<Table>> {
-    Table::open(&folder(lake, model), model.name()).await
+    Table::open(&location(lake, model), model.name()).await
 }
 
 /// The rows of a rollup, the partition column among them.
@@ -445,7 +449,7 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
 async fn create_rollup(lake: &Lake, definitions: &Definitions, model: &Model) -> Result<Table> {
     let schema = planned_schema(definitions, model).await?;
     Table::open_or_create(
-        &folder(lake, model),
+        &location(lake, model),
         model.name(),
         schema,
         model.partition(),
@@ -527,7 +531,7 @@ pub(crate) fn officer_numbers_schema() -> SchemaRef {
 }
 
 async fn open_numbers(lake: &Lake) -> Result<Option<Table>> {
-    Table::open(&lake.root().join("rollups").join(OFFICER_NUMBERS), OFFICER_NUMBERS).await
+    Table::open(&location_of_numbers(lake), OFFICER_NUMBERS).await
 }
 
 /// The dictionary of officers and its version.
@@ -568,10 +572,8 @@ async fn number_officers(lake: &Lake, _lock: &WriteLock, changed: &mut ChangedSi
         return Ok(());
     }
     let batch = numbering.number(newcomers)?;
-    let folder = lake.root().join("rollups").join(OFFICER_NUMBERS);
-    let mut table =
-        Table::open_or_create(&folder, OFFICER_NUMBERS, officer_numbers_schema(), None, &[])
-            .await?;
+    let (location, schema) = (location_of_numbers(lake), officer_numbers_schema());
+    let mut table = Table::open_or_create(&location, OFFICER_NUMBERS, schema, None, &[]).await?;
     let mut adds = Vec::new();
     if batch.num_rows() > 0 {
         let statistics = serde_json::json!({ "numRecords": batch.num_rows() });

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use pipeline::audit::{self, Head};
+use pipeline::location::Location;
 
 use super::say;
 
@@ -19,8 +20,11 @@ pub(super) enum AuditCommand {
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
     /// The lake.
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
+    /// The home of the server that writes the log, which has its newest rows [default: the lake's folder, if it is one].
     #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    home: Option<PathBuf>,
     /// Where the log was noted to end at an earlier time, as this command printed it: it must still hold that row.
     #[arg(long, value_name = "SEQUENCE:HASH")]
     noted: Option<Noted>,
@@ -46,7 +50,7 @@ impl FromStr for Noted {
 pub(super) async fn run(command: AuditCommand) -> anyhow::Result<()> {
     let AuditCommand::Verify(args) = command;
     let noted = args.noted.map(|noted| noted.0);
-    let verified = audit::verify(&args.lake, noted.as_ref()).await?;
+    let verified = audit::verify(args.lake.with_home(args.home), noted.as_ref()).await?;
     let Head { sequence, hash } = &verified.head;
     let last = verified.last_started_at.map(|at| format!(", the last of {}", at.to_rfc3339()));
     say(&format!("{} rows are in order{}", verified.rows, last.unwrap_or_default()))?;

@@ -23,8 +23,11 @@ pub(super) struct Found;
 pub(super) async fn run(args: CheckArgs, definitions: Arc<Definitions>) -> anyhow::Result<()> {
     let catalogue = Catalogue::load(&definitions)?;
     let all = Checks::load(&definitions)?;
-    let identities =
-        if args.identities { Identities::Shown } else { Identities::pseudonyms_of(&args.lake)? };
+    let identities = if args.identities {
+        Identities::Shown
+    } else {
+        Identities::pseudonyms_of(&args.lake).await?
+    };
     let reader = Reader::open(&args.lake, definitions).await?;
     let view = reader.view();
     let as_of = looked_at_on(&view, None);

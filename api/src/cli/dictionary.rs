@@ -1,12 +1,12 @@
 //! `lawpulse dictionary`: what every table and column means.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 use pipeline::access::Access;
 use pipeline::definition::Definitions;
 use pipeline::lake::Lake;
+use pipeline::location::Location;
 use pipeline::metric::Catalogue;
 use pipeline::query::{Guarded, Reader};
 use pipeline::refresh;
@@ -23,9 +23,9 @@ pub(super) async fn run(args: DictionaryArgs, definitions: Arc<Definitions>) -> 
         None => {
             // What there is follows from the definitions: an empty lake has all of it.
             let folder = TemporaryFolder::create()?;
-            let lake = folder.path().join("lake");
+            let lake = Location::from(folder.path().join("lake"));
             let mut empty = Lake::open_or_create(&lake, None).await?;
-            let lock = empty.lock()?;
+            let lock = empty.lock().await?;
             refresh::refresh(&mut empty, &lock, &definitions).await?;
             dictionary_of(&lake, &definitions).await?
         }
@@ -44,13 +44,13 @@ pub(super) async fn run(args: DictionaryArgs, definitions: Arc<Definitions>) -> 
 
 /// What the owner of a lake sees.
 async fn dictionary_of(
-    lake: &Path,
+    lake: &Location,
     definitions: &Arc<Definitions>,
 ) -> anyhow::Result<DataDictionary> {
     let view = Reader::open(lake, Arc::clone(definitions)).await?.view();
     let catalogue = Catalogue::load(definitions)?;
     let today = Clock::Machine.today(view.zone());
-    let audit_log = pipeline::audit::read_only(view.root()).await?;
+    let audit_log = pipeline::audit::read_only(view.location()).await?;
     let audit_log = audit_log.as_ref();
     let guarded = Guarded::new(&view, &Access::whole(), &catalogue, today, audit_log).await?;
     let viewers = Access { rows: false, ..Access::whole() };

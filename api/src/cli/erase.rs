@@ -7,6 +7,7 @@ use clap::Args;
 use pipeline::definition::Definitions;
 use pipeline::erase::{self, Person};
 use pipeline::lake::Lake;
+use pipeline::location::Location;
 
 use super::{maintain, say};
 use crate::clock::Clock;
@@ -15,8 +16,11 @@ use crate::clock::Clock;
 #[command(group(clap::ArgGroup::new("person").required(true).args(["officer", "party"])))]
 pub(super) struct EraseArgs {
     /// The lake; no server may run on it meanwhile.
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
+    /// The home of the server that serves the lake [default: the lake's folder, if it is one].
     #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    home: Option<PathBuf>,
     /// The officer to erase.
     #[arg(long, value_name = "ID")]
     officer: Option<String>,
@@ -34,8 +38,8 @@ pub(super) async fn run(args: EraseArgs, definitions: &Definitions) -> anyhow::R
         (None, Some(id)) => Person::Party(id),
         (None, None) => anyhow::bail!("name who is to be erased: --officer or --party"),
     };
-    let mut lake = Lake::open(&args.lake).await?;
-    let lock = maintain::lock(&lake, "stop the server to erase somebody")?;
+    let mut lake = Lake::open(args.lake.with_home(args.home)).await?;
+    let lock = maintain::lock(&mut lake, "stop the server to erase somebody").await?;
     anyhow::ensure!(args.yes || is_meant(&person)?, "nothing was erased");
     let now = Clock::Machine.now();
     let erased = erase::erase(&mut lake, &lock, definitions, &person, now).await?;

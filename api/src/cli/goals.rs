@@ -37,8 +37,8 @@ pub(super) async fn run(args: GoalsArgs, definitions: Arc<Definitions>) -> anyho
 
 /// Keeps what changed in the goals since they were last looked at, unless a server writes to the lake: then it does.
 async fn record(args: &GoalsArgs, goals: &Goals) -> anyhow::Result<()> {
-    let lake = Lake::open(&args.lake).await?;
-    if let Ok(lock) = lake.lock() {
+    let mut lake = Lake::open(&args.lake).await?;
+    if let Ok(lock) = lake.lock().await {
         let today = Clock::Machine.today(lake.zone());
         for change in goal::record(&lake, &lock, goals, today).await? {
             tracing::debug!(goal = change.goal_id, kind = change.kind.name(), "goal changed");

@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use clap::Args;
 use pipeline::lake::{Lake, WriteLock};
+use pipeline::location::Location;
 use pipeline::maintain::{self, Done, Policy};
 
 use super::print_batch;
@@ -18,8 +19,8 @@ use crate::output::Format;
 #[derive(Debug, Args)]
 pub(super) struct MaintainArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR", required_unless_present = "config")]
-    lake: Option<PathBuf>,
+    #[arg(long, value_name = "DIR|URL", required_unless_present = "config")]
+    lake: Option<Location>,
     /// A server's config file: its section maintenance says what is kept.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -43,15 +44,16 @@ pub(super) async fn run(args: MaintainArgs) -> anyhow::Result<()> {
         maintain::rehearse(&lake, policy, now).await?
     } else {
         let told = "a server maintains its lake by itself, see [maintenance] in its config";
-        let lock = lock(&lake, told)?;
+        let lock = lock(&mut lake, told).await?;
         maintain::maintain(&mut lake, &lock, policy, now).await?
     };
     print_batch(batch_of(&done)?, args.format)
 }
 
 /// The right to write, which a server that runs has; `remedy` says what to do then.
-pub(super) fn lock(lake: &Lake, remedy: &str) -> anyhow::Result<WriteLock> {
-    lake.lock().with_context(|| format!("`{}` is in use; {remedy}", lake.root().display()))
+pub(super) async fn lock(lake: &mut Lake, remedy: &str) -> anyhow::Result<WriteLock> {
+    let taken = lake.lock().await;
+    taken.with_context(|| format!("`{}` is in use; {remedy}", lake.location()))
 }
 
 fn batch_of(done: &[Done]) -> anyhow::Result<RecordBatch> {

@@ -24,7 +24,7 @@ pub(super) async fn run(args: MetricArgs, definitions: Arc<Definitions>) -> anyh
         return print_batch(list(&catalogue)?, args.format);
     }
     let metric = catalogue.get(&args.id)?;
-    let lake = args.lake.as_deref().context("--lake DIR is missing")?;
+    let lake = args.lake.as_ref().context("--lake DIR is missing")?;
     let reader = Reader::open(lake, definitions).await?;
     let view = reader.view();
     let whole = whole_period(&view, args.from, args.to)?;
@@ -48,7 +48,7 @@ pub(super) async fn run(args: MetricArgs, definitions: Arc<Definitions>) -> anyh
         return print_batch(batch, args.format);
     }
     let identities =
-        if args.identities { Identities::Shown } else { Identities::pseudonyms_of(lake)? };
+        if args.identities { Identities::Shown } else { Identities::pseudonyms_of(lake).await? };
     let evidence = metric::explain(&view, metric, &request, &identities, args.rows).await?;
     let coverage = metric::coverage(&view, &request).await?;
     let explanation = Explanation { metric, view: &view, samples, evidence, coverage };

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -11,6 +10,7 @@ use clap::{Args, Subcommand};
 use pipeline::definition::Definitions;
 use pipeline::lake::Lake;
 use pipeline::land::{self, Selection};
+use pipeline::location::Location;
 use pipeline::refresh;
 use pipeline::source::mapping::Mapping;
 
@@ -31,8 +31,8 @@ pub(super) enum RejectsCommand {
 #[derive(Debug, Args)]
 pub(super) struct RejectsArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// Only those with this reason code.
     #[arg(long)]
     reason: Option<String>,
@@ -56,8 +56,8 @@ pub(super) struct ListArgs {
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
     /// The lake.
-    #[arg(long, value_name = "DIR")]
-    lake: PathBuf,
+    #[arg(long, value_name = "DIR|URL")]
+    lake: Location,
     /// Whose lines: a name from sql/sources, or the mapping FILE.toml that they came by.
     #[arg(long, default_value = "native", value_name = "NAME|FILE.toml")]
     source: String,
@@ -133,7 +133,7 @@ enum Header {
     Several,
 }
 
-async fn shared_header(lake: &std::path::Path, rows: &[RecordBatch]) -> anyhow::Result<Header> {
+async fn shared_header(lake: &Location, rows: &[RecordBatch]) -> anyhow::Result<Header> {
     let lake = Lake::open(lake).await?;
     let mut by_source: HashMap<String, HashMap<land::Place, String>> = HashMap::new();
     let mut shared: Option<Option<String>> = None;
@@ -159,7 +159,7 @@ async fn shared_header(lake: &std::path::Path, rows: &[RecordBatch]) -> anyhow::
 async fn replay(args: ReplayArgs, definitions: &Definitions) -> anyhow::Result<()> {
     let mapping = Mapping::find(definitions, &args.source)?;
     let mut lake = Lake::open(&args.lake).await?;
-    let lock = lake.lock()?;
+    let lock = lake.lock().await?;
     let selection = Selection { reason: args.reason, file: args.file };
     let now = Clock::Machine.now();
     let replayed = land::replay(&mut lake, &lock, &mapping, &selection, now).await?;

@@ -7,22 +7,19 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use pipeline::query::View;
 
-/// The folder of a lake, which plans name with every file.
+/// Where a lake is, which plans name with every file.
 #[derive(Debug)]
 pub(super) struct Folder(String);
 
 impl Folder {
     pub(super) fn of(view: &View) -> Self {
-        let root = view.root();
-        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-        // Plans leave out the first slash.
-        Self(root.to_string_lossy().trim_start_matches('/').to_owned())
+        Self(view.location().path_in_plans())
     }
 
-    /// Rows of a plan without the folder.
+    /// Rows of a plan that do not say where the lake is.
     pub(super) fn hidden_in(&self, plan: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let hide = |column: &ArrayRef| -> ArrayRef {
-            if *column.data_type() != DataType::Utf8 {
+            if *column.data_type() != DataType::Utf8 || self.0.is_empty() {
                 return Arc::clone(column);
             }
             let lines = column.as_string::<i32>().iter();

@@ -13,8 +13,8 @@ struct Held {
 impl Held {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::open_or_create(folder.path(), None).await.unwrap();
-        let lock = Some(lake.lock().unwrap());
+        let mut lake = Lake::open_or_create(folder.path(), None).await.unwrap();
+        let lock = Some(lake.lock().await.unwrap());
         Self { folder, lake, lock }
     }
 

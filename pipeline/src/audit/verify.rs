@@ -1,7 +1,5 @@
 //! Whether the audit log is as it was written.
 
-use std::path::Path;
-
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -9,6 +7,7 @@ use futures::StreamExt as _;
 
 use super::{AUDIT_LOG, Head, row};
 use crate::error::{Error, Result};
+use crate::location::Location;
 
 /// Memory for bringing the rows into their order; beyond it they are sorted on disk.
 const SORT_BYTES: usize = 512 << 20;
@@ -39,12 +38,11 @@ pub struct Breach {
 ///
 /// With `noted`, where the log was once noted to end, it is also checked that it still holds that row: the end of a log
 /// can be cut off without a trace in what is left. Fails when the lake has no log, or it cannot be read.
-pub async fn verify(root: &Path, noted: Option<&Head>) -> Result<Verified> {
-    let root = root.canonicalize().map_err(Error::io("open", root))?;
-    let Some((table, unreadable)) = super::read(&root).await? else {
+pub async fn verify(lake: impl Into<Location>, noted: Option<&Head>) -> Result<Verified> {
+    let lake = lake.into().resolved()?;
+    let Some((table, unreadable)) = super::read(&lake).await? else {
         return Err(Error::Request(format!(
-            "there is no audit log in `{}`; `lawpulse serve` writes one",
-            root.display()
+            "there is no audit log in `{lake}`; `lawpulse serve` writes one"
         )));
     };
     let failed = || Error::query("reading the audit log");

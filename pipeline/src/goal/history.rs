@@ -1,7 +1,6 @@
 //! The history of goals: each change of a goal's text, with its date, in the small table `goal_changes`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray};
@@ -12,6 +11,7 @@ use serde_json::json;
 use super::Goals;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table, WriteLock};
+use crate::location::Location;
 use crate::reference;
 use crate::zone::{date_of, days_of};
 
@@ -77,7 +77,7 @@ pub async fn record(
     if changes.is_empty() {
         return Ok(changes);
     }
-    let mut table = Table::open_or_create(&folder(lake), NAME, schema(), None, &[]).await?;
+    let mut table = Table::open_or_create(&location(lake), NAME, schema(), None, &[]).await?;
     let batch = batch_of(&changes)?;
     let statistics = json!({ "numRecords": changes.len() });
     let added = table.write_file(None, &[batch], statistics).await?;
@@ -142,8 +142,8 @@ fn different_keys(before: &str, after: &str) -> Vec<String> {
     keys
 }
 
-fn folder(lake: &Lake) -> PathBuf {
-    lake.root().join("reference").join(NAME)
+fn location(lake: &Lake) -> Location {
+    lake.location().join(&format!("reference/{NAME}"))
 }
 
 /// The columns of `goal_changes`.
@@ -161,7 +161,7 @@ pub(crate) fn schema() -> SchemaRef {
 
 /// The rows of `goal_changes` and the version they are of; without a table there are none, at version `None`.
 pub(crate) async fn batches(lake: &Lake) -> Result<(Option<u64>, Vec<RecordBatch>)> {
-    let Some(table) = Table::open(&folder(lake), NAME).await? else {
+    let Some(table) = Table::open(&location(lake), NAME).await? else {
         return Ok((None, Vec::new()));
     };
     Ok((Some(table.version()), reference::read_all(&table).await?))

@@ -2,7 +2,6 @@
 //! more are removed, the log is shortened. None of it changes a row.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
@@ -12,10 +11,13 @@ use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
 use deltalake::protocol::{DeltaOperation, checkpoints};
 use futures::TryStreamExt as _;
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::{DataFile, Table};
 use crate::error::{Error, Result};
+use crate::location::Found;
 
 /// How old a file is at least that no commit names before it is taken for what a crash left.
 const UNCOMMITTED_FOR: Duration = Duration::from_secs(60 * 60);
@@ -178,14 +180,11 @@ impl Table {
         let read: HashSet<String> = self.files()?.into_iter().map(|file| file.path).collect();
         let removed = self.tombstones().await?;
         let mut swept = Swept::default();
-        for (path, metadata) in data_files(&self.folder)? {
-            let is_kept = read.contains(&path)
-                || match removed.get(&path) {
+        for file in self.location.data_files().await? {
+            let is_kept = read.contains(&file.path)
+                || match removed.get(&file.path) {
                     Some(at) => *at >= kept_since.timestamp_millis(),
-                    None => {
-                        let modified = metadata.modified().map(DateTime::<Utc>::from);
-                        modified.map_or(true, |modified| modified + UNCOMMITTED_FOR >= now)
-                    }
+                    None => file.modified + UNCOMMITTED_FOR >= now,
                 };
             if is_kept {
                 continue;
@@ -195,32 +194,26 @@ impl Table {
                 break;
             }
             if !is_trial {
-                let file = self.folder.join(&path);
-                std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+                self.location.remove(&file.path).await?;
             }
             swept.files += 1;
-            swept.bytes += metadata.len();
+            swept.bytes += file.bytes;
         }
         Ok(swept)
     }
 
     /// The files in the table's folder that the newest version does not read.
-    pub(crate) fn unread_files(&self) -> Result<Vec<DataFile>> {
+    pub(crate) async fn unread_files(&self) -> Result<Vec<DataFile>> {
         let read: HashSet<String> = self.files()?.into_iter().map(|file| file.path).collect();
-        let unread = data_files(&self.folder)?.into_iter().filter(|(path, _)| !read.contains(path));
-        let file = |(path, metadata): (String, std::fs::Metadata)| DataFile {
-            path,
-            partition: None,
-            rows: 0,
-            bytes: metadata.len(),
-        };
+        let found = self.location.data_files().await?;
+        let unread = found.into_iter().filter(|file| !read.contains(&file.path));
+        let file = |Found { path, bytes, .. }| DataFile { path, partition: None, rows: 0, bytes };
         Ok(unread.map(file).collect())
     }
 
     /// Removes a file that [`Table::unread_files`] found.
-    pub(crate) fn remove_unread(&self, file: &DataFile) -> Result<()> {
-        let path = self.folder.join(&file.path);
-        std::fs::remove_file(&path).map_err(Error::io("remove", &path))
+    pub(crate) async fn remove_unread(&self, file: &DataFile) -> Result<()> {
+        self.location.remove(&file.path).await
     }
 
     /// The files that were taken out of the table, and when (milliseconds UTC).
@@ -239,7 +232,7 @@ impl Table {
 
     /// Writes a checkpoint when there are many commits since the last. Returns whether it did.
     pub(crate) async fn checkpoint(&self) -> Result<bool> {
-        if self.version() < self.checkpointed() + CHECKPOINT_COMMITS {
+        if self.version() < self.checkpointed().await + CHECKPOINT_COMMITS {
             return Ok(false);
         }
         checkpoints::create_checkpoint(&self.delta, None)
@@ -249,10 +242,13 @@ impl Table {
     }
 
     /// The version of the last checkpoint; 0 when there is none.
-    fn checkpointed(&self) -> u64 {
-        let hint = std::fs::read(self.folder.join("_delta_log/_last_checkpoint"));
+    async fn checkpointed(&self) -> u64 {
+        let hint = match self.store().get(&Path::from("_delta_log/_last_checkpoint")).await {
+            Ok(found) => found.bytes().await.ok(),
+            Err(_) => None,
+        };
         let hint: Value =
-            hint.ok().and_then(|hint| serde_json::from_slice(&hint).ok()).unwrap_or_default();
+            hint.and_then(|hint| serde_json::from_slice(&hint).ok()).unwrap_or_default();
         hint["version"].as_u64().unwrap_or_default()
     }
 
@@ -353,31 +349,6 @@ fn is_less(a: &Value, b: &Value) -> Option<bool> {
         (Value::String(a), Value::String(b)) => Some(a < b),
         _ => None,
     }
-}
-
-/// The data files in a table's folder, whether the table has them or not, by their paths in it.
-pub(super) fn data_files(folder: &Path) -> Result<Vec<(String, std::fs::Metadata)>> {
-    let mut found = Vec::new();
-    let mut folders = vec![String::new()];
-    while let Some(inner) = folders.pop() {
-        let path = folder.join(&inner);
-        for entry in std::fs::read_dir(&path).map_err(Error::io("read", &path))? {
-            let entry = entry.map_err(Error::io("read", &path))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(['_', '.']) {
-                continue;
-            }
-            let inner = if inner.is_empty() { name } else { format!("{inner}/{name}") };
-            let metadata = entry.metadata().map_err(Error::io("read", &entry.path()))?;
-            if metadata.is_dir() {
-                folders.push(inner);
-            } else {
-                found.push((inner, metadata));
-            }
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found)
 }
 
 #[cfg(test)]

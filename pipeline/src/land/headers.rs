@@ -1,7 +1,6 @@
 //! The headers of CSV files that had refused rows: without them a row cannot be read again.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -11,6 +10,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table, WriteLock};
+use crate::location::Location;
 
 const NAME: &str = "reject_headers";
 
@@ -28,8 +28,8 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-fn folder(lake: &Lake) -> PathBuf {
-    lake.root().join("reference").join(NAME)
+fn location(lake: &Lake) -> Location {
+    lake.location().join(&format!("reference/{NAME}"))
 }
 
 /// Keeps the headers of files that have refused rows of this moment.
@@ -54,7 +54,7 @@ pub(super) async fn keep(
         Arc::new(StringArray::from(lines)),
     ];
     let batch = RecordBatch::try_new(schema(), columns).map_err(Error::internal)?;
-    let mut table = Table::open_or_create(&folder(lake), NAME, schema(), None, &[]).await?;
+    let mut table = Table::open_or_create(&location(lake), NAME, schema(), None, &[]).await?;
     let statistics = json!({ "numRecords": headers.len() });
     let add = table.write_file(None, &[batch], statistics).await?;
     table.commit(vec![add], Vec::new(), Vec::new(), json!({ "headers": headers.len() })).await?;
@@ -64,7 +64,7 @@ pub(super) async fn keep(
 /// The headers, as a line of CSV, of a source's CSV files that had refused rows. Other files have none.
 pub async fn headers_of(lake: &Lake, source: &str) -> Result<HashMap<Place, String>> {
     let mut headers = HashMap::new();
-    let Some(table) = Table::open(&folder(lake), NAME).await? else { return Ok(headers) };
+    let Some(table) = Table::open(&location(lake), NAME).await? else { return Ok(headers) };
     for file in table.files()? {
         for batch in table.read(&file, None).await? {
             let text = |column: usize| batch.column(column).as_string::<i32>();

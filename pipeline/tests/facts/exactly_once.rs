@@ -178,14 +178,14 @@ fn nothing_of_a_call_is_visible_when_one_of_its_files_cannot_be_read() {
 fn a_second_writer_is_refused_until_the_first_has_gone() {
     let folder = tempfile::TempDir::new().unwrap();
     let root = folder.path().join("lake");
-    let first = wait(Lake::open_or_create(&root, None)).unwrap();
-    let second = wait(Lake::open(&root)).unwrap();
-    let lock = first.lock().unwrap();
-    let error = second.lock().unwrap_err();
+    let mut first = wait(Lake::open_or_create(&root, None)).unwrap();
+    let mut second = wait(Lake::open(&root)).unwrap();
+    let lock = wait(first.lock()).unwrap();
+    let error = wait(second.lock()).unwrap_err();
     assert!(matches!(error, Error::Locked(_)), "{error}");
     assert!(error.to_string().contains("another lawpulse process is writing"), "{error}");
     drop(lock);
-    second.lock().unwrap();
+    wait(second.lock()).unwrap();
 }
 
 #[test]

@@ -220,8 +220,8 @@ fn the_shipped_goals_are_lawful_and_cover_every_task() {
 #[test]
 fn each_change_of_a_goal_is_kept_once_with_its_day() {
     let folder = tempfile::TempDir::new().unwrap();
-    let lake = wait(Lake::open_or_create(&folder.path().join("lake"), None)).unwrap();
-    let lock = lake.lock().unwrap();
+    let mut lake = wait(Lake::open_or_create(&folder.path().join("lake"), None)).unwrap();
+    let lock = wait(lake.lock()).unwrap();
     let record = |texts: &[String], on: &str| -> Vec<(String, ChangeKind, String)> {
         let changes = wait(goal::record(&lake, &lock, &goals(texts), day(on))).unwrap();
         changes.into_iter().map(|it| (it.goal_id, it.kind, it.keys.join(","))).collect()
@@ -242,7 +242,7 @@ fn each_change_of_a_goal_is_kept_once_with_its_day() {
     );
     assert_eq!(record(&one, "2025-03-02"), []);
     assert_eq!(record(&both[1..], "2025-03-03").len(), 2);
-    let view = wait(Reader::open(lake.root(), Arc::clone(&DEFINITIONS))).unwrap().view();
+    let view = wait(Reader::open(lake.location(), Arc::clone(&DEFINITIONS))).unwrap().view();
     let found = rows(
         &view,
         "select changed_on, change, keys, json_get_float(text, 'target') as target \

@@ -146,13 +146,14 @@ pub(crate) struct TestLake {
 impl TestLake {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().expect("a folder");
-        let lake = wait(Lake::open_or_create(&folder.path().join("lake"), None)).expect("a lake");
-        let lock = lake.lock().expect("the only writer");
+        let mut lake =
+            wait(Lake::open_or_create(&folder.path().join("lake"), None)).expect("a lake");
+        let lock = wait(lake.lock()).expect("the only writer");
         Self { folder, lake, lock, files: 0, now: time(NOW) }
     }
 
     pub(crate) fn root(&self) -> &Path {
-        self.lake.root()
+        self.lake.location().folder().expect("a folder")
     }
 
     /// Writes a file to land, outside the lake.
@@ -226,12 +227,12 @@ impl TestLake {
     /// The lake as it was.
     pub(crate) fn view_of(&self, moment: Moment) -> Result<Arc<View>> {
         let scratch = TempDir::new_in(self.folder.path()).expect("a folder").keep();
-        let reader = past::open(self.lake.root(), moment, &scratch, Arc::clone(&DEFINITIONS));
+        let reader = past::open(self.lake.location(), moment, &scratch, Arc::clone(&DEFINITIONS));
         Ok(wait(reader)?.view())
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
-        wait(Reader::open(self.lake.root(), Arc::clone(&DEFINITIONS))).expect("a reader").view()
+        wait(Reader::open(self.lake.location(), Arc::clone(&DEFINITIONS))).expect("a reader").view()
     }
 
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
