@@ -126,6 +126,9 @@ struct ServeArgs {
     lake: Option<Location>,
     #[command(flatten)]
     doors: DoorArgs,
+    /// Only read the lake, which another process writes: show what it has published, and take no pushes.
+    #[arg(long)]
+    reader: bool,
     /// Take this instant for the present (RFC 3339), to look at a lake of past years.
     #[arg(long, value_name = "TIME")]
     as_of: Option<DateTime<Utc>>,
@@ -496,7 +499,9 @@ async fn serve(
     let lake = args.lake.or_else(|| config.lake.clone());
     let lake =
         lake.context("the config file names no lake; give --lake, or set `lake = \"DIR\"`")?;
-    server::serve(server_options(config, args.doors, lake, clock), definitions).await
+    let options = server_options(config, args.doors, lake, clock);
+    let is_reader = options.is_reader || args.reader;
+    server::serve(ServerOptions { is_reader, ..options }, definitions).await
 }
 
 fn server_options(config: Config, doors: DoorArgs, lake: Location, clock: Clock) -> ServerOptions {
@@ -505,6 +510,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: Location, clock: Clock)
         sql: config.sql,
         http: doors.http.or(config.http).unwrap_or(ServerOptions::HTTP),
         connections: config.connections.unwrap_or(ServerOptions::CONNECTIONS),
+        drain: config.drain.unwrap_or_default(),
         postgres: doors.postgres.or(config.postgres).unwrap_or(ServerOptions::POSTGRES),
         tls: config.tls,
         allow_plaintext: config.allow_plaintext,
@@ -514,6 +520,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: Location, clock: Clock)
         inbox: config.inbox,
         sources: config.sources,
         maintenance: config.maintenance,
+        is_reader: config.is_reader,
         clock,
     }
 }
@@ -604,6 +611,7 @@ async fn land_into(
     let landed = started.elapsed();
     tracing::info!("landing took {landed:.2?}");
     refresh::refresh(&mut lake, &lock, definitions).await?;
+    lake.publish(&lock, Clock::Machine.now()).await?;
     let refreshed = started.elapsed() - landed;
     tracing::info!("refreshing took {refreshed:.2?}");
     Ok(outcomes)

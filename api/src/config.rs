@@ -27,12 +27,16 @@ pub struct Config {
     pub lake: Option<Location>,
     /// The folder of this machine for what waits to land and for the audit log's journal.
     pub home: Option<PathBuf>,
+    /// Whether the server only reads what another process lands.
+    pub is_reader: bool,
     /// The folder that replaces or adds to the built-in definitions.
     pub sql: Option<PathBuf>,
     /// The address of the HTTP interface.
     pub http: Option<SocketAddr>,
     /// Connections that the HTTP interface serves at once.
     pub connections: Option<usize>,
+    /// How long the server answers on when it is told to stop.
+    pub drain: Option<Duration>,
     /// The address of the PostgreSQL wire.
     pub postgres: Option<SocketAddr>,
     /// The certificate of both.
@@ -78,6 +82,8 @@ impl LimitsByRole {
 struct Written {
     lake: Option<String>,
     home: Option<PathBuf>,
+    #[serde(default)]
+    reader: bool,
     sql: Option<PathBuf>,
     accounts: Option<PathBuf>,
     #[serde(default)]
@@ -170,6 +176,8 @@ impl WrittenMaintenance {
 struct Http {
     listen: Option<SocketAddr>,
     connections: Option<usize>,
+    #[serde(default, deserialize_with = "unit::duration")]
+    drain: Option<Duration>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -318,9 +326,11 @@ impl Config {
             maintenance: written.maintenance.resolved()?,
             lake: written.lake.map(|lake| location(&lake, folder)).transpose()?,
             home: written.home.map(at),
+            is_reader: written.reader,
             sql: written.sql.map(at),
             http: written.http.listen,
             connections: written.http.connections,
+            drain: written.http.drain,
             postgres: written.postgres.listen,
             tls: written
                 .tls

@@ -193,7 +193,7 @@ mod tests {
         let policy = Policy { small_files: 2, ..Policy::default() };
         let settings = Settings { every: Some(Duration::ZERO), policy };
         let (mut keeper, record) = (Keeper::new(settings), Record::default());
-        let audit = AuditLog::open(&lake, &lock).await.unwrap();
+        let audit = AuditLog::open(lake.location(), &lock).await.unwrap();
         let mut steps = 0;
         while record.told().succeeded_at.is_none() {
             keeper.work(&mut lake, &lock, &audit, &record, || false).await;

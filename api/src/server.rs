@@ -1,7 +1,9 @@
-//! The serving process: one task lands what was pushed, two keep the numbers fresh, the others answer.
+//! The serving process: one task lands what was pushed, or follows the process that does, two keep the numbers fresh, the
+//! others answer.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -9,17 +11,10 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use pipeline::audit::AuditLog;
 use pipeline::definition::Definitions;
-use pipeline::goal::{self, Goals};
-use pipeline::lake::{Lake, WriteLock};
-use pipeline::land::Selection;
 use pipeline::location::Location;
 use pipeline::metric::Catalogue;
 use pipeline::pseudonym::Identities;
-use pipeline::query::{Reader, View};
-use pipeline::source::InputFile;
-use pipeline::source::mapping::Mapping;
-use pipeline::{land, refresh};
-use tokio::sync::mpsc;
+use pipeline::query::View;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, oidc};
@@ -27,20 +22,19 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::LimitsByRole;
 use crate::exposition;
+use crate::following::{self, Following};
 use crate::http;
-use crate::inbox::{self, Body, Inbox};
+use crate::inbox::{self, Inbox};
+use crate::lander::{Lander, Writing};
 use crate::listen;
-use crate::maintenance::{self, Keeper};
+use crate::maintenance;
 use crate::measure::{self, Measurement};
-use crate::orders::{Order, Orders};
+use crate::orders::Orders;
 use crate::pgwire::{self, login::Logins};
 use crate::sources;
 use crate::sql_door::{Door, Sight};
 use crate::telemetry::Telemetry;
 use crate::tls::{self, Tls};
-
-/// How often the definitions of a folder are read again.
-const RELOAD_EVERY: Duration = Duration::from_secs(10);
 
 /// How long measuring rests at least.
 const MEASURE_EVERY: Duration = Duration::from_secs(2);
@@ -70,6 +64,8 @@ pub struct Options {
     pub http: SocketAddr,
     /// Connections that it serves at once.
     pub connections: usize,
+    /// How long it answers on, without being ready, when it is told to stop: so that whoever balances the load sees it.
+    pub drain: Duration,
     /// The address of the PostgreSQL wire.
     pub postgres: SocketAddr,
     /// The certificate of both; without it, both are in plain text.
@@ -88,6 +84,8 @@ pub struct Options {
     pub sources: Vec<sources::Settings>,
     /// How the lake is maintained.
     pub maintenance: maintenance::Settings,
+    /// Whether it only reads what another process lands.
+    pub is_reader: bool,
     /// The present.
     pub clock: Clock,
 }
@@ -101,6 +99,7 @@ impl Options {
             sql: None,
             http: Self::HTTP,
             connections: Self::CONNECTIONS,
+            drain: Duration::ZERO,
             postgres: Self::POSTGRES,
             tls: None,
             allow_plaintext: false,
@@ -110,6 +109,7 @@ impl Options {
             inbox: inbox::Settings::default(),
             sources: Vec::new(),
             maintenance: maintenance::Settings::default(),
+            is_reader: false,
             clock: Clock::Machine,
         }
     }
@@ -163,6 +163,9 @@ pub struct Server {
     measured: RwLock<Measured>,
     watched: RwLock<String>,
     landing_error: Mutex<Option<String>>,
+    /// What has been seen of the process that writes the lake, by one that only reads it.
+    followed: Option<following::Record>,
+    is_stopping: AtomicBool,
 }
 
 /// The numbers that `/metrics` shows, and when they were computed.
@@ -178,22 +181,57 @@ pub struct Measured {
     pub took: Duration,
 }
 
-impl Server {
-    async fn new(
-        definitions: Arc<Definitions>,
+/// What a server begins with.
+struct Known {
+    definitions: Arc<Definitions>,
+    catalogue: Catalogue,
+    accounts: Option<Accounts>,
+    tls: Option<Tls>,
+    audit: Arc<Audit>,
+    view: Arc<View>,
+    orders: Orders,
+}
+
+/// How a server comes to the newest state of its lake.
+enum Begun {
+    Writing(Writing),
+    Following(Following),
+}
+
+impl Begun {
+    async fn of(
         options: &Options,
-        accounts: Option<Accounts>,
-        tls: Option<Tls>,
-        audit: Audit,
-        view: Arc<View>,
-        orders: Orders,
+        definitions: &Arc<Definitions>,
+        catalogue: &Catalogue,
     ) -> anyhow::Result<Self> {
+        if options.is_reader {
+            return Ok(Self::Following(Following::begin(options, definitions).await?));
+        }
+        Ok(Self::Writing(Writing::begin(options, definitions, catalogue).await?))
+    }
+
+    fn view(&self) -> Arc<View> {
+        match self {
+            Self::Writing(writing) => writing.reader.view(),
+            Self::Following(following) => following.reader.view(),
+        }
+    }
+
+    fn audit(&self) -> AuditLog {
+        match self {
+            Self::Writing(writing) => writing.audit.clone(),
+            Self::Following(following) => following.audit.clone(),
+        }
+    }
+}
+
+impl Server {
+    async fn new(known: Known, options: &Options) -> anyhow::Result<Self> {
+        let Known { definitions, catalogue, accounts, tls, audit, view, orders } = known;
         let telemetry = Telemetry::new().context("failed to start counting")?;
-        let catalogue = Catalogue::load(&definitions)?;
         let identities = Identities::pseudonyms_of(&options.lake).await?;
         let home = options.lake.home()?.to_owned();
         let sight = Sight::new(identities, catalogue.clone(), options.clock, audit.table());
-        let audit = Arc::new(audit);
         let sources = sources::open(&options.sources, &definitions)?;
         Ok(Self {
             catalogue,
@@ -202,6 +240,7 @@ impl Server {
             accounts,
             tls,
             audit: Arc::clone(&audit),
+            is_stopping: AtomicBool::new(false),
             inbox: Inbox::open(&home, options.inbox, Clock::Machine.now())
                 .context("failed to open the inbox")?,
             maintained: maintenance::Record::default(),
@@ -214,20 +253,28 @@ impl Server {
             measured: RwLock::default(),
             watched: RwLock::default(),
             landing_error: Mutex::default(),
+            followed: options.is_reader.then(following::Record::default),
         })
     }
 
     /// A server over an empty lake, to test what stands in front of it.
     #[cfg(test)]
     pub(crate) async fn of_empty_lake(folder: &Path) -> Self {
+        use pipeline::lake::Lake;
+        use pipeline::query::Reader;
         let definitions = Arc::new(Definitions::load(None).unwrap());
         Lake::open_or_create(folder, None).await.unwrap();
         let reader = Reader::open(folder, Arc::clone(&definitions)).await.unwrap();
-        let options = Options::of_lake(folder);
-        let (orders, _) = Orders::channel();
-        let audit = Audit::default();
-        let made = Self::new(definitions, &options, None, None, audit, reader.view(), orders);
-        made.await.unwrap()
+        let known = Known {
+            catalogue: Catalogue::load(&definitions).unwrap(),
+            definitions,
+            accounts: None,
+            tls: None,
+            audit: Arc::default(),
+            view: reader.view(),
+            orders: Orders::channel().0,
+        };
+        Self::new(known, &Options::of_lake(folder)).await.unwrap()
     }
 
     /// The newest state of the lake.
@@ -315,16 +362,39 @@ impl Server {
         self.measured.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether it was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Reads a folder of definitions again: a goal that is edited holds without a restart.
+    pub(crate) fn read_definitions_again(&self, folder: &Path) {
+        match Definitions::load(Some(folder)) {
+            Ok(definitions) if definitions != *self.definitions() => {
+                tracing::info!(folder = %folder.display(), "definitions changed");
+                let mut known = self.definitions.write().unwrap_or_else(PoisonError::into_inner);
+                *known = Arc::new(definitions);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "definitions cannot be read; the last ones hold"),
+        }
+    }
+
+    /// What has been seen of the process that writes the lake; `None` in that process itself.
+    pub fn followed(&self) -> Option<&following::Record> {
+        self.followed.as_ref()
+    }
+
     /// Why landing does not get on, if it does not.
     pub fn landing_error(&self) -> Option<String> {
         self.landing_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn show(&self, view: Arc<View>) {
+    pub(crate) fn show(&self, view: Arc<View>) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
-    fn show_landing_error(&self, failure: Option<String>) {
+    pub(crate) fn show_landing_error(&self, failure: Option<String>) {
         *self.landing_error.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 }
@@ -341,39 +411,27 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let postgres = tokio::net::TcpListener::bind(options.postgres).await.with_context(|| {
         format!("failed to listen on {}; choose another --postgres", options.postgres)
     })?;
-    let mut lake = Lake::open_or_create(&options.lake, None).await?;
-    let lock = lake.lock().await?;
+    let catalogue = Catalogue::load(&definitions)?;
+    let begun = Begun::of(&options, &definitions, &catalogue).await?;
+    let (log, view) = (begun.audit(), begun.view());
     let accounts = options.accounts.as_deref();
     let accounts =
-        accounts.map(|file| Accounts::open(file, options.oidc.clone(), lake.zone())).transpose()?;
-    refresh::refresh(&mut lake, &lock, &definitions).await?;
-    // Before the first answer, which would otherwise be of a state that is over at once.
-    let catalogue = Catalogue::load(&definitions)?;
-    record_goals(&lake, &lock, &definitions, &catalogue, options.clock).await;
-    let reader = Reader::open(&options.lake, Arc::clone(&definitions)).await?;
-    let log = AuditLog::open(&lake, &lock).await?;
-    let (audit, view) = (Audit::to(log.clone()), reader.view());
+        accounts.map(|file| Accounts::open(file, options.oidc.clone(), view.zone())).transpose()?;
+    let audit = Arc::new(Audit::to(log.clone()));
     let (orders, ordered) = Orders::channel();
-    let server =
-        Server::new(definitions, &options, accounts, tls.clone(), audit, view, orders).await?;
-    let server = Arc::new(server);
+    let known = Known { definitions, catalogue, accounts, tls: tls.clone(), audit, view, orders };
+    let server = Arc::new(Server::new(known, &options).await?);
     if let Some(accounts) = server.accounts() {
         server.audit.accounts(&accounts.described(), "found");
     }
-    let lander = Lander {
-        server: Arc::clone(&server),
-        ordered,
-        lake,
-        lock,
-        reader,
-        audit: log.clone(),
-        keeper: Keeper::new(options.maintenance),
-        sql: options.sql,
-        reloaded: Instant::now(),
-        recorded: Some(server.definitions()),
-        is_fresh: true,
+    let landing = match begun {
+        Begun::Writing(writing) => {
+            tokio::spawn(Lander::new(Arc::clone(&server), writing, ordered, &options).run())
+        }
+        Begun::Following(following) => {
+            tokio::spawn(following.run(Arc::clone(&server), options.sql.clone()))
+        }
     };
-    let landing = tokio::spawn(lander.run());
     let measuring = tokio::spawn(measure(Arc::clone(&server)));
     let watching = tokio::spawn(watch(Arc::clone(&server)));
     let keeping = tokio::spawn(keep_keys(Arc::clone(&server)));
@@ -392,9 +450,11 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let acceptor = tls.as_ref().map(Tls::postgres);
     let sessions =
         tokio::spawn(pgwire::serve(postgres, Arc::clone(&server), logins, acceptor, stop.clone()));
-    let routes = http::routes(server)?;
+    let (stopping, routes) = (Arc::clone(&server), http::routes(server)?);
     listen::serve(listener, routes, tls.as_ref(), options.connections, async move {
         listen::stopped().await;
+        stopping.is_stopping.store(true, Ordering::Relaxed);
+        tokio::time::sleep(options.drain).await;
         stop.cancel();
     })
     .await
@@ -426,190 +486,6 @@ fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::
     }
     writeln!(out, "Ctrl-C stops")?;
     out.flush()
-}
-
-/// The one writer: lands the inbox, refreshes the rollups.
-struct Lander {
-    server: Arc<Server>,
-    ordered: mpsc::Receiver<Order>,
-    lake: Lake,
-    lock: WriteLock,
-    reader: Reader,
-    audit: AuditLog,
-    keeper: Keeper,
-    /// The folder of definitions that is read again from time to time.
-    sql: Option<PathBuf>,
-    reloaded: Instant,
-    /// The definitions whose goals are recorded.
-    recorded: Option<Arc<Definitions>>,
-    /// Whether rollups and view reflect everything that has landed.
-    is_fresh: bool,
-}
-
-impl Lander {
-    async fn run(mut self) {
-        loop {
-            let failure = self.step().await.err().map(|error| format!("{error:#}"));
-            if let Some(error) = &failure {
-                // The bodies stay in the inbox, so the next step tries again.
-                tracing::error!(error, "landing failed");
-            }
-            self.server.show_landing_error(failure);
-            self.maintain().await;
-            tokio::select! {
-                () = self.server.inbox.wait() => {}
-                Some(order) = self.ordered.recv() => self.obey(order).await,
-            }
-        }
-    }
-
-    async fn step(&mut self) -> anyhow::Result<()> {
-        self.reload_definitions();
-        self.record_changed_goals().await;
-        let mut landed = Ok(());
-        for (source, bodies) in self.server.inbox.waiting() {
-            // Set before the work, so that a step that fails half-way is made up for by the next.
-            self.is_fresh = false;
-            // One source does not wait for another to be mended.
-            landed = landed.and(self.land(&source, bodies).await);
-        }
-        // Nobody else writes to the lake, so without a landing there is nothing to refresh.
-        if !self.is_fresh {
-            let definitions = self.server.definitions();
-            refresh::refresh(&mut self.lake, &self.lock, &definitions).await?;
-            if self.reader.update().await? {
-                self.server.show(self.reader.view());
-            }
-            self.is_fresh = true;
-        }
-        landed
-    }
-
-    /// Uses the time until there is something to land, and takes a little of it in any case.
-    async fn maintain(&mut self) {
-        let server = &self.server;
-        let nothing_waits = || server.inbox.is_empty();
-        let (lake, lock, record) = (&mut self.lake, &self.lock, &server.maintained);
-        if self.keeper.work(lake, lock, &self.audit, record, nothing_waits).await {
-            // Readers see the new files before the old ones go.
-            self.is_fresh = false;
-        }
-    }
-
-    async fn obey(&mut self, order: Order) {
-        match order {
-            Order::Replay { source, selection, answer } => {
-                let replayed = self.replay(&source, &selection).await;
-                // Who has gone away finds the lines landed.
-                let _ = answer.send(replayed);
-            }
-        }
-    }
-
-    async fn replay(
-        &mut self,
-        source: &str,
-        selection: &Selection,
-    ) -> pipeline::Result<land::Replayed> {
-        let mapping = Mapping::find(&self.server.definitions(), source)?;
-        self.is_fresh = false;
-        let now = Clock::Machine.now();
-        land::replay(&mut self.lake, &self.lock, &mapping, selection, now).await
-    }
-
-    /// Lands bodies of one source. One that cannot be read is set aside, so that it does not hold up the others.
-    async fn land(&mut self, source: &str, mut bodies: Vec<Body>) -> anyhow::Result<()> {
-        let mapping = Mapping::find(&self.server.definitions(), source)?;
-        while !bodies.is_empty() {
-            let inputs = bodies
-                .iter()
-                .map(|body| Ok(InputFile::new(&body.path)?.pushed(body.tried)))
-                .collect::<pipeline::Result<Vec<_>>>()?;
-            self.server.inbox.trying(&bodies);
-            let now = Clock::Machine.now();
-            let landing = land::land(&mut self.lake, &self.lock, &mapping, &inputs, now, &|_| {});
-            let error = match landing.await {
-                Ok(outcomes) => {
-                    let landed: u64 = outcomes.iter().map(|outcome| outcome.landed).sum();
-                    tracing::info!(source, bodies = bodies.len(), landed, "landed {landed} events");
-                    return self
-                        .server
-                        .inbox
-                        .landed(&bodies, now)
-                        .context("failed to empty the inbox");
-                }
-                Err(error) => error,
-            };
-            let Some(unreadable) = bodies.iter().position(|body| error.is_about(&body.path)) else {
-                return Err(error.into());
-            };
-            let body = bodies.swap_remove(unreadable);
-            let error = format!("{:#}", anyhow::Error::from(error));
-            let aside =
-                self.server.inbox.set_aside(&body, &error).context("failed to set a body aside")?;
-            tracing::error!(source, error, aside = %aside.display(), "a pushed body cannot be read and is set aside");
-        }
-        Ok(())
-    }
-
-    /// Reads the folder of definitions again: a goal that is edited holds without a restart.
-    fn reload_definitions(&mut self) {
-        let Some(folder) = &self.sql else { return };
-        if self.reloaded.elapsed() < RELOAD_EVERY {
-            return;
-        }
-        self.reloaded = Instant::now();
-        match Definitions::load(Some(folder)) {
-            Ok(definitions) if definitions != *self.server.definitions() => {
-                tracing::info!(folder = %folder.display(), "definitions changed");
-                let mut known =
-                    self.server.definitions.write().unwrap_or_else(PoisonError::into_inner);
-                *known = Arc::new(definitions);
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "definitions cannot be read; the last ones hold"),
-        }
-    }
-
-    async fn record_changed_goals(&mut self) {
-        let definitions = self.server.definitions();
-        if self.recorded.as_ref().is_some_and(|recorded| Arc::ptr_eq(recorded, &definitions)) {
-            return;
-        }
-        let Server { catalogue, clock, .. } = &*self.server;
-        if record_goals(&self.lake, &self.lock, &definitions, catalogue, *clock).await {
-            self.is_fresh = false;
-        }
-        self.recorded = Some(definitions);
-    }
-}
-
-/// Keeps every change of the goals with its date. Returns whether there was one.
-async fn record_goals(
-    lake: &Lake,
-    lock: &WriteLock,
-    definitions: &Definitions,
-    catalogue: &Catalogue,
-    clock: Clock,
-) -> bool {
-    let years =
-        definitions.in_folder("goals", "toml").filter_map(|(name, _)| name.parse::<i32>().ok());
-    let mut is_changed = false;
-    for year in years {
-        let recorded = match Goals::load(definitions, catalogue, year) {
-            Ok(goals) => goal::record(lake, lock, &goals, clock.today(lake.zone())).await,
-            Err(error) => Err(error),
-        };
-        match recorded {
-            Ok(changes) if changes.is_empty() => {}
-            Ok(changes) => {
-                tracing::info!(year, changes = changes.len(), "recorded changes of goals");
-                is_changed = true;
-            }
-            Err(error) => tracing::error!(year, %error, "goals cannot be recorded"),
-        }
-    }
-    is_changed
 }
 
 /// Computes the numbers of `/metrics` whenever something has landed or a day has begun, apart from landing: what is

@@ -22,7 +22,7 @@ use datafusion::prelude::SessionContext;
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::lake::{Lake, Table, WriteLock};
+use crate::lake::{Table, WriteLock};
 use crate::location::Location;
 use journal::Journal;
 use table::AuditTable;
@@ -81,9 +81,13 @@ pub struct Open {
 
 impl AuditLog {
     /// Opens the log of a lake, or begins one. What a process left that did not stop by itself is made up for.
-    pub async fn open(lake: &Lake, _lock: &WriteLock) -> Result<Self> {
+    ///
+    /// `at` is where the lake is, or the home of a server that only reads one, whose log is its own. A lake has to have a
+    /// home.
+    pub async fn open(at: &Location, _lock: &WriteLock) -> Result<Self> {
+        let at = at.resolved()?;
         let table = Table::open_or_create(
-            &lake.location().join(AUDIT_LOG),
+            &at.join(AUDIT_LOG),
             AUDIT_LOG,
             schema(),
             Some(PARTITION),
@@ -91,7 +95,7 @@ impl AuditLog {
         )
         .await?;
         let moved = table.provider().await?;
-        let journal_folder = lake.location().home()?.join(JOURNAL);
+        let journal_folder = at.home()?.join(JOURNAL);
         let in_table = table.progress(JOURNAL).await?.unwrap_or_default();
         journal::remove(&journal_folder, in_table)?;
         let found = journal::read(&journal_folder, in_table)?;
@@ -212,6 +216,16 @@ impl AuditLog {
             .await
             .map_err(failed())?;
         Ok(frame.count().await.map_err(failed())? as u64)
+    }
+
+    /// Goes on as the writer of the lake whose turn has come again.
+    pub async fn write_in_turn(&self, at: &Location, _lock: &WriteLock) -> Result<()> {
+        let mut table = self.0.table.lock().await;
+        match Table::open(&at.join(AUDIT_LOG), AUDIT_LOG).await? {
+            Some(opened) => *table = opened,
+            None => return Err(Error::internal("the audit log is gone")),
+        }
+        self.show(&table).await
     }
 
     /// The table, for whoever keeps it in order; no row is moved to it meanwhile.

@@ -231,7 +231,7 @@ async fn note(
     erased: &Erased,
     now: DateTime<Utc>,
 ) -> Result<u64> {
-    let log = AuditLog::open(lake, lock).await?;
+    let log = AuditLog::open(lake.location(), lock).await?;
     let begun = Begun {
         started_at: now,
         account: None,

@@ -2,6 +2,7 @@
 
 mod history;
 mod lock;
+mod published;
 mod upkeep;
 
 use std::collections::HashSet;
@@ -35,6 +36,7 @@ use crate::{maintain, zone};
 
 pub use lock::WriteLock;
 use lock::{COMMIT_ID, WRITER};
+pub use published::Published;
 pub(crate) use upkeep::{Merging, Order};
 
 /// The name of the table of events and rejects.
@@ -51,6 +53,8 @@ pub struct Lake {
     location: Location,
     zone: Tz,
     events: Table,
+    /// What is read of it, for a process that follows another one's writing.
+    published: Option<Published>,
 }
 
 impl Lake {
@@ -96,18 +100,42 @@ impl Lake {
                 "the lake's days are those of {zone}, not of {asked}; leave out the zone or use another lake"
             )));
         }
-        Ok(Self { location, zone, events })
+        Ok(Self { location, zone, events, published: None })
     }
 
     /// A lake in another folder that shares these events, for what is made of them and is not to be kept.
     pub(crate) fn with_events(&self, root: &Path, events: Table) -> Result<Self> {
         let location = Location::from(root).resolved()?;
-        Ok(Self { location, zone: self.zone, events })
+        Ok(Self { location, zone: self.zone, events, published: None })
     }
 
     /// Where the lake is.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Reads from now on what another process has published.
+    pub(crate) async fn follow(&mut self, published: &Published) -> Result<()> {
+        let version = published.tables.get(EVENTS).copied().unwrap_or_default();
+        self.events.move_to(version).await?;
+        self.published = Some(published.clone());
+        Ok(())
+    }
+
+    /// The version at which a table is read, of a lake that another process writes; `None` when it is the newest.
+    pub(crate) fn published_version(&self, path: &str) -> Option<Option<u64>> {
+        Some(self.published.as_ref()?.tables.get(path).copied())
+    }
+
+    /// A table by its folder in the lake; `None` when there is none.
+    pub(crate) async fn table(&self, path: &str) -> Result<Option<Table>> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let location = self.location.join(path);
+        match self.published_version(path) {
+            None => Table::open(&location, name).await,
+            Some(None) => Ok(None),
+            Some(Some(version)) => Table::open_at(&location, name, version).await.map(Some),
+        }
     }
 
     /// A folder of this machine for what is only there while something is made.
@@ -237,17 +265,35 @@ impl Table {
             Err(DeltaTableError::NotATable(_)) => return Ok(None),
             Err(error) => return Err(Error::table("open", name)(error)),
         };
+        Self::of(location, name, delta).map(Some)
+    }
+
+    /// Opens a table as it was at a version, which it keeps whatever is committed later.
+    async fn open_at(location: &Location, name: &str, version: u64) -> Result<Self> {
+        location::register();
+        let opened = deltalake::open_table_with_version(location.url()?, version).await;
+        let delta = opened.map_err(Error::table("read an older version of", name))?;
+        Ok(Self { is_pinned: true, ..Self::of(location, name, delta)? })
+    }
+
+    fn of(location: &Location, name: &str, delta: DeltaTable) -> Result<Self> {
         let state = delta.snapshot().map_err(Error::table("open", name))?;
         let partition = state.metadata().partition_columns().first().cloned();
         let schema = state.snapshot().arrow_schema();
-        Ok(Some(Self {
+        Ok(Self {
             name: name.to_owned(),
             location: location.clone(),
             delta,
             schema,
             partition,
             is_pinned: false,
-        }))
+        })
+    }
+
+    /// Sees another version, and none that is committed later.
+    async fn move_to(&mut self, version: u64) -> Result<()> {
+        self.is_pinned = true;
+        self.delta.load_version(version).await.map_err(Error::table("read", &self.name))
     }
 
     /// The table's name.

@@ -23,11 +23,12 @@ use crate::check::Findings;
 use crate::definition::Definitions;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
-use crate::lake::{Lake, Table};
+use crate::lake::{Lake, Published, Table};
 use crate::location::Location;
 use crate::memory::MemoryTable;
 use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
+use crate::refresh::OFFICER_NUMBERS;
 use crate::zone::{date_of, days_of, micros_to_utc};
 use crate::{bitmap, event, functions, goal, metric, refresh};
 
@@ -151,6 +152,17 @@ impl Reader {
         Self::of(Lake::open(location).await?, definitions).await
     }
 
+    /// Opens a lake as the process that writes it has published it; [`Reader::follow`] goes on.
+    pub async fn following(
+        location: impl Into<Location>,
+        definitions: Arc<Definitions>,
+        published: &Published,
+    ) -> Result<Self> {
+        let mut lake = Lake::open(location).await?;
+        lake.follow(published).await?;
+        Self::of(lake, definitions).await
+    }
+
     /// Reads a lake that is open.
     pub(crate) async fn of(lake: Lake, definitions: Arc<Definitions>) -> Result<Self> {
         let models = Arc::new(Model::all(&definitions)?);
@@ -200,23 +212,55 @@ impl Reader {
     /// Sees what has landed and been refreshed since; returns whether anything has.
     pub async fn update(&mut self) -> Result<bool> {
         self.lake.events_mut().update().await?;
+        self.take_in().await
+    }
+
+    /// Sees what the process that writes the lake has published, and no version that it commits meanwhile; returns whether
+    /// that is anything new.
+    ///
+    /// Fails when its rollups are made by other definitions than this process knows.
+    pub async fn follow(&mut self, published: &Published) -> Result<bool> {
+        self.lake.follow(published).await?;
+        self.take_in().await
+    }
+
+    async fn take_in(&mut self) -> Result<bool> {
         let mut kept = BTreeMap::new();
         let log = self.keep_log().await?;
         kept.insert("event_log".to_owned(), log);
         for definition in reference::TABLES {
+            let name = definition.name();
+            if let Some(same) = self.same(name, &definition.path()) {
+                kept.insert(name.to_owned(), same);
+                continue;
+            }
             let (version, batches) =
                 reference::rows_with_shipped(&self.lake, &self.definitions, definition).await?;
-            let schema = definition.schema();
-            kept.insert(definition.name().to_owned(), self.keep(version, schema, batches)?);
+            kept.insert(name.to_owned(), self.keep(version, definition.schema(), batches)?);
         }
         for model in self.models.iter().filter(|model| model.kind() == Kind::Rollup) {
-            kept.insert(model.name().to_owned(), self.keep_rollup(model).await?);
+            let new = match self.same(model.name(), &refresh::path_of(model.name())) {
+                Some(same) => same,
+                None => self.keep_rollup(model).await?,
+            };
+            kept.insert(model.name().to_owned(), new);
         }
-        let numbers = refresh::officer_numbers(&self.lake).await?;
-        let schema = refresh::officer_numbers_schema();
-        kept.insert("officer_numbers".to_owned(), self.keep(Some(numbers.0), schema, numbers.1)?);
-        let (version, batches) = goal::change_batches(&self.lake).await?;
-        kept.insert("goal_changes".to_owned(), self.keep(version, goal::change_schema(), batches)?);
+        let numbers = match self.same(OFFICER_NUMBERS, &refresh::path_of(OFFICER_NUMBERS)) {
+            Some(same) => same,
+            None => {
+                let (version, batches) = refresh::officer_numbers(&self.lake).await?;
+                self.keep(version, refresh::officer_numbers_schema(), batches)?
+            }
+        };
+        kept.insert(OFFICER_NUMBERS.to_owned(), numbers);
+        let changes = match self.same("goal_changes", goal::CHANGES_PATH) {
+            Some(same) => same,
+            None => {
+                let (version, batches) = goal::change_batches(&self.lake).await?;
+                self.keep(version, goal::change_schema(), batches)?
+            }
+        };
+        kept.insert("goal_changes".to_owned(), changes);
         for (name, batch) in shipped_tables(&self.definitions)? {
             let schema = batch.schema();
             kept.insert(name, self.keep(Some(0), schema, vec![batch])?);
@@ -231,6 +275,12 @@ impl Reader {
         self.kept = kept;
         self.view = Arc::new(self.build_view().await?);
         Ok(true)
+    }
+
+    /// What is kept of a table, when that is the published version: then its store need not be asked.
+    fn same(&self, name: &str, path: &str) -> Option<Kept> {
+        let published = self.lake.published_version(path)?;
+        self.kept.get(name).filter(|kept| kept.version == published).cloned()
     }
 
     async fn keep_log(&self) -> Result<Kept> {
@@ -261,6 +311,14 @@ impl Reader {
             let schema = refresh::planned_schema(&self.definitions, model).await?;
             return self.keep(None, schema, Vec::new());
         };
+        let is_followed = self.lake.published_version("").is_some();
+        if is_followed && !refresh::is_of(&table, model)? {
+            return Err(Error::Request(format!(
+                "the rollup `{}` is made by another definition than this process knows: run the same version with the same \
+                 --sql as the process that writes the lake, which comes first",
+                model.name()
+            )));
+        }
         let version = Some(table.version());
         if let Some(old) = self.kept.get(model.name())
             && old.version == version

@@ -20,7 +20,6 @@ use chrono::NaiveDate;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table, WriteLock};
-use crate::location::Location;
 use crate::source::mapping::Implied;
 use crate::zone::{date_of, days_of};
 
@@ -87,8 +86,9 @@ impl Definition {
             .collect()
     }
 
-    fn location(&self, lake: &Lake) -> Location {
-        lake.location().join(&format!("reference/{}", self.name))
+    /// Its folder in a lake.
+    pub(crate) fn path(&self) -> String {
+        format!("reference/{}", self.name)
     }
 }
 
@@ -198,7 +198,7 @@ async fn ids(lake: &Lake, definition: &Definition) -> Result<HashSet<String>> {
 
 /// A reference table's rows, and the version they are of; without a table there are none, at version `None`.
 async fn batches(lake: &Lake, definition: &Definition) -> Result<(Option<u64>, Vec<RecordBatch>)> {
-    let Some(table) = Table::open(&definition.location(lake), definition.name).await? else {
+    let Some(table) = lake.table(&definition.path()).await? else {
         return Ok((None, Vec::new()));
     };
     Ok((Some(table.version()), read_all(&table).await?))
@@ -295,7 +295,7 @@ async fn merge(
         }
     }
     if loaded.added + loaded.changed > 0 {
-        let location = definition.location(lake);
+        let location = lake.location().join(&definition.path());
         let mut table =
             Table::open_or_create(&location, definition.name, definition.schema(), None, &[])
                 .await?;

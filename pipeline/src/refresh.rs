@@ -89,11 +89,7 @@ async fn refresh_rollup(
     let location = location(lake, model);
     let existing = Table::open(&location, model.name()).await?;
     let current = match existing {
-        Some(table)
-            if table.property(FINGERPRINT_PROPERTY)?.as_deref() == Some(model.fingerprint()) =>
-        {
-            Some(table)
-        }
+        Some(table) if is_of(&table, model)? => Some(table),
         Some(_) => {
             // A changed query may have other columns; the log still has everything.
             location.remove_all().await?;
@@ -388,17 +384,23 @@ fn plain_type(data_type: &DataType) -> DataType {
     }
 }
 
-fn location(lake: &Lake, model: &Model) -> Location {
-    lake.location().join(&format!("rollups/{}", model.name()))
+/// The folder of a rollup in the lake.
+pub(crate) fn path_of(rollup: &str) -> String {
+    format!("rollups/{rollup}")
 }
 
-fn location_of_numbers(lake: &Lake) -> Location {
-    lake.location().join(&format!("rollups/{OFFICER_NUMBERS}"))
+fn location(lake: &Lake, model: &Model) -> Location {
+    lake.location().join(&path_of(model.name()))
+}
+
+/// Whether a rollup's table is made by the definition that this process knows.
+pub(crate) fn is_of(table: &Table, model: &Model) -> Result<bool> {
+    Ok(table.property(FINGERPRINT_PROPERTY)?.as_deref() == Some(model.fingerprint()))
 }
 
 /// A rollup's table; `None` before its first refresh.
 pub(crate) async fn open_rollup(lake: &Lake, model: &Model) -> Result<Option<Table>> {
-    Table::open(&location(lake, model), model.name()).await
+    lake.table(&path_of(model.name())).await
 }
 
 /// The rows of a rollup, the partition column among them.
@@ -519,7 +521,8 @@ fn texts(batches: &[RecordBatch]) -> Vec<Option<String>> {
         .collect()
 }
 
-const OFFICER_NUMBERS: &str = "officer_numbers";
+/// The dictionary of officers.
+pub(crate) const OFFICER_NUMBERS: &str = "officer_numbers";
 
 /// The columns of the dictionary of officers.
 pub(crate) fn officer_numbers_schema() -> SchemaRef {
@@ -531,14 +534,14 @@ pub(crate) fn officer_numbers_schema() -> SchemaRef {
 }
 
 async fn open_numbers(lake: &Lake) -> Result<Option<Table>> {
-    Table::open(&location_of_numbers(lake), OFFICER_NUMBERS).await
+    lake.table(&path_of(OFFICER_NUMBERS)).await
 }
 
 /// The dictionary of officers and its version.
-pub(crate) async fn officer_numbers(lake: &Lake) -> Result<(u64, Vec<RecordBatch>)> {
+pub(crate) async fn officer_numbers(lake: &Lake) -> Result<(Option<u64>, Vec<RecordBatch>)> {
     match open_numbers(lake).await? {
-        Some(table) => Ok((table.version(), reference::read_all(&table).await?)),
-        None => Ok((0, Vec::new())),
+        Some(table) => Ok((Some(table.version()), reference::read_all(&table).await?)),
+        None => Ok((None, Vec::new())),
     }
 }
 
@@ -572,7 +575,8 @@ async fn number_officers(lake: &Lake, _lock: &WriteLock, changed: &mut ChangedSi
         return Ok(());
     }
     let batch = numbering.number(newcomers)?;
-    let (location, schema) = (location_of_numbers(lake), officer_numbers_schema());
+    let location = lake.location().join(&path_of(OFFICER_NUMBERS));
+    let schema = officer_numbers_schema();
     let mut table = Table::open_or_create(&location, OFFICER_NUMBERS, schema, None, &[]).await?;
     let mut adds = Vec::new();
     if batch.num_rows() > 0 {

@@ -43,6 +43,7 @@ pub(super) async fn run(args: EraseArgs, definitions: &Definitions) -> anyhow::R
     anyhow::ensure!(args.yes || is_meant(&person)?, "nothing was erased");
     let now = Clock::Machine.now();
     let erased = erase::erase(&mut lake, &lock, definitions, &person, now).await?;
+    lake.publish(&lock, now).await?;
     say(&format!(
         "erased: {} events and refused lines, {} rows of registers, {} older files; in the place of the id stands {}",
         erased.events, erased.register_rows, erased.removed_files, erased.token

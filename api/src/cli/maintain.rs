@@ -45,7 +45,9 @@ pub(super) async fn run(args: MaintainArgs) -> anyhow::Result<()> {
     } else {
         let told = "a server maintains its lake by itself, see [maintenance] in its config";
         let lock = lock(&mut lake, told).await?;
-        maintain::maintain(&mut lake, &lock, policy, now).await?
+        let done = maintain::maintain(&mut lake, &lock, policy, now).await?;
+        lake.publish(&lock, now).await?;
+        done
     };
     print_batch(batch_of(&done)?, args.format)
 }

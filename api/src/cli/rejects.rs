@@ -164,6 +164,7 @@ async fn replay(args: ReplayArgs, definitions: &Definitions) -> anyhow::Result<(
     let now = Clock::Machine.now();
     let replayed = land::replay(&mut lake, &lock, &mapping, &selection, now).await?;
     refresh::refresh(&mut lake, &lock, definitions).await?;
+    lake.publish(&lock, now).await?;
     say(&format!(
         "tried {}: landed {}, duplicate {}, rejected again {}",
         replayed.tried, replayed.landed, replayed.duplicate, replayed.rejected

@@ -109,6 +109,7 @@ pub(super) struct Judgement {
         (status = 200, description = "What became of the lines.", body = Judgement),
         (status = 413, description = "The body is larger than the whole inbox."),
         (status = 415, description = "The encoding is not known."),
+        (status = 421, description = "This server only reads the lake; push to the one that writes it."),
         (status = 422, description = "The key was used for another body."),
         (status = 429, description = "Too much waits to land; nothing of this was kept, come back later."),
         (status = 507, description = "The disk does not take it; nothing of this was kept."),
@@ -120,6 +121,7 @@ pub(super) async fn push(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Judgement>, Problem> {
+    check_writer(&server)?;
     let source = asked.source.as_deref().unwrap_or("native");
     check_source(source)?;
     let mapping = Mapping::find(&server.definitions(), source)?;
@@ -337,6 +339,11 @@ fn format_of(headers: &HeaderMap) -> Format {
     if kind.trim().eq_ignore_ascii_case("text/csv") { Format::Csv } else { Format::Json }
 }
 
+/// Refuses what only the server can do that writes the lake.
+fn check_writer(server: &Server) -> Result<(), Problem> {
+    if server.followed().is_some() { Err(Problem::reader()) } else { Ok(()) }
+}
+
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     let key = key.to_str().unwrap_or_default().trim();
@@ -474,6 +481,7 @@ pub(super) struct Tried {
     params(Replay),
     responses(
         (status = 200, description = "What became of the lines.", body = Tried),
+        (status = 421, description = "This server only reads the lake; ask the one that writes it."),
         (status = 503, description = "The server stops; ask again later."),
     )
 )]
@@ -481,6 +489,7 @@ pub(super) async fn replay(
     State(server): State<Arc<Server>>,
     Query(Replay { source, reason, file }): Query<Replay>,
 ) -> Result<Json<Tried>, Problem> {
+    check_writer(&server)?;
     check_source(&source)?;
     Mapping::find(&server.definitions(), &source)?;
     let replayed = server.orders().replay(source, Selection { reason, file }).await;

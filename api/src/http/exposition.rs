@@ -10,6 +10,7 @@ use prometheus::TextEncoder;
 
 use crate::clock::Clock;
 use crate::exposition::{Family, Kind, Series, render};
+use crate::following;
 use crate::http::problem::Problem;
 use crate::server::Server;
 use crate::sources::Facts;
@@ -31,6 +32,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     text.push_str(&server.watched());
     text.push_str(&render(&own_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
+    text.push_str(&render(&following_families(&server)));
     text.push_str(&render(&source_families(&server)));
     text.push_str(&render(&maintenance_families(&server)));
     text.push_str(&render(&audit_families(&server)));
@@ -41,6 +43,26 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     text.push_str(&process);
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, text).into_response())
+}
+
+/// How a server that only reads gets on.
+fn following_families(server: &Server) -> Vec<Family> {
+    let Some(followed) = server.followed().map(following::Record::told) else {
+        return Vec::new();
+    };
+    let published_at = followed.published_at.map(|instant| instant.timestamp() as f64);
+    vec![
+        gauge(
+            "lawpulse_published_timestamp_seconds",
+            "When the process that writes the lake last looked that there is nothing newer than what this server shows.",
+            published_at.into_iter().collect(),
+        ),
+        gauge(
+            "lawpulse_following_failing",
+            "1 while what is published cannot be read; the log says why.",
+            vec![f64::from(u8::from(followed.failure.is_some()))],
+        ),
+    ]
 }
 
 /// What waits to land.

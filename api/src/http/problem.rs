@@ -74,6 +74,12 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
     }
 
+    /// This server only reads the lake.
+    pub(super) fn reader() -> Self {
+        let detail = "this server only reads the lake; ask the one that writes it";
+        Self::new(StatusCode::MISDIRECTED_REQUEST, detail.to_owned())
+    }
+
     pub(super) fn not_acceptable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_ACCEPTABLE, detail.into())
     }

@@ -37,10 +37,13 @@ pub(super) async fn healthz() -> &'static str {
     tag = "health",
     responses(
         (status = 200, description = "They are.", body = String, content_type = "text/plain"),
-        (status = 503, description = "Not yet, or landing fails; the detail says why."),
+        (status = 503, description = "Not yet, or landing fails, or the server stops; the detail says why."),
     )
 )]
 pub(super) async fn readyz(State(server): State<Arc<Server>>) -> Result<&'static str, Problem> {
+    if server.is_stopping() {
+        return Err(Problem::unavailable("the server stops"));
+    }
     if let Some(error) = server.landing_error() {
         return Err(Problem::unavailable(format!("landing fails: {error}")));
     }
@@ -71,6 +74,10 @@ pub(super) struct Holdings {
     events: u64,
     /// Refused lines that are kept.
     rejects: u64,
+    /// Of a server that only reads: when the one that writes the lake last looked that there is nothing newer than what is
+    /// shown here.
+    #[schema(required, format = DateTime)]
+    published_at: Option<String>,
 }
 
 /// What the lake holds, and how new it is.
@@ -94,6 +101,10 @@ pub(super) async fn status(State(server): State<Arc<Server>>, _: Query<Nothing>)
         last_event_date: facts.last_event_date,
         events: facts.events,
         rejects: facts.rejects,
+        published_at: server
+            .followed()
+            .and_then(|followed| followed.told().published_at)
+            .map(|instant| instant.to_rfc3339()),
     })
 }
 

@@ -19,7 +19,7 @@ impl Held {
     }
 
     async fn log(&self) -> AuditLog {
-        AuditLog::open(&self.lake, self.lock.as_ref().unwrap()).await.unwrap()
+        AuditLog::open(self.lake.location(), self.lock.as_ref().unwrap()).await.unwrap()
     }
 
     async fn verify(&self) -> Verified {

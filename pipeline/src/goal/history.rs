@@ -11,12 +11,14 @@ use serde_json::json;
 use super::Goals;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Table, WriteLock};
-use crate::location::Location;
 use crate::reference;
 use crate::zone::{date_of, days_of};
 
 /// The name of the table, in the lake and in SQL.
 const NAME: &str = "goal_changes";
+
+/// Its folder in the lake.
+pub(crate) const PATH: &str = "reference/goal_changes";
 
 /// What happened to a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +79,8 @@ pub async fn record(
     if changes.is_empty() {
         return Ok(changes);
     }
-    let mut table = Table::open_or_create(&location(lake), NAME, schema(), None, &[]).await?;
+    let mut table =
+        Table::open_or_create(&lake.location().join(PATH), NAME, schema(), None, &[]).await?;
     let batch = batch_of(&changes)?;
     let statistics = json!({ "numRecords": changes.len() });
     let added = table.write_file(None, &[batch], statistics).await?;
@@ -142,10 +145,6 @@ fn different_keys(before: &str, after: &str) -> Vec<String> {
     keys
 }
 
-fn location(lake: &Lake) -> Location {
-    lake.location().join(&format!("reference/{NAME}"))
-}
-
 /// The columns of `goal_changes`.
 pub(crate) fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -161,7 +160,7 @@ pub(crate) fn schema() -> SchemaRef {
 
 /// The rows of `goal_changes` and the version they are of; without a table there are none, at version `None`.
 pub(crate) async fn batches(lake: &Lake) -> Result<(Option<u64>, Vec<RecordBatch>)> {
-    let Some(table) = Table::open(&location(lake), NAME).await? else {
+    let Some(table) = lake.table(PATH).await? else {
         return Ok((None, Vec::new()));
     };
     Ok((Some(table.version()), reference::read_all(&table).await?))

@@ -55,12 +55,7 @@ impl Table {
 
     /// The table as it was at a version, which it keeps whatever is committed later.
     pub(crate) async fn at_version(&self, version: u64) -> Result<Self> {
-        let delta = deltalake::open_table_with_version(self.location.url()?, version)
-            .await
-            .map_err(Error::table("read an older version of", &self.name))?;
-        let state = delta.snapshot().map_err(Error::table("read", &self.name))?;
-        let schema = state.snapshot().arrow_schema();
-        Ok(Self { delta, schema, is_pinned: true, ..self.clone() })
+        Self::open_at(&self.location, &self.name, version).await
     }
 
     /// Whether every data file of this version is still there.

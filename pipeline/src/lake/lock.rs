@@ -68,6 +68,12 @@ impl WriteLock {
         Ok((Self(Held::Lease(lease)), is_taken_over))
     }
 
+    /// Takes the right to write to a folder of this machine that is no lake, such as a server's home.
+    pub fn of_folder(folder: &std::path::Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        Ok(Self(Held::File(lock_in(folder)?)))
+    }
+
     /// The number of the writer's turn; `None` for a folder, whose lock cannot be lost.
     pub(super) fn turn(&self) -> Option<i64> {
         match &self.0 {
