@@ -93,7 +93,7 @@ async fn refresh_rollup(
     numbers: &Numbers,
     changed: &mut ChangedSince,
 ) -> Result<Option<Refreshed>> {
-    let location = location(lake, model);
+    let location = location(lake, model.name());
     let existing = Table::open(&location, model.name()).await?;
     let current = match existing {
         Some(table)
@@ -127,6 +127,10 @@ async fn refresh_rollup(
     let progress = vec![(EVENTS.to_owned(), lake.events().version().cast_signed())];
     let refreshed = |touched, rows| Refreshed { model: model.name().to_owned(), touched, rows };
     let Some((keys, by)) = touched.as_ref().zip(model.refresh_by()) else {
+        if let (Some(of), Some(month)) = (model.of(), model.partition()) {
+            let rows = rebuild(lake, &context, model, (of, month), &mut table, progress).await?;
+            return Ok(Some(refreshed(None, rows)));
+        }
         let rows = compute(lake, &context, model, None).await?;
         let n_rows = rows.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
         let mut partitions = split(model, &rows)?;
@@ -148,6 +152,34 @@ async fn refresh_rollup(
     let partitions = merge(&context, model, (by, keys), &table, &new_rows).await?;
     table.replace(partitions, progress).await?;
     Ok(Some(refreshed(Some(n_touched), n_rows)))
+}
+
+/// Makes all rows of a rollup of another anew, a partition after the other: there may be more than fit in memory.
+async fn rebuild(
+    lake: &Lake,
+    context: &SessionContext,
+    model: &Model,
+    (of, partition): (&str, &str),
+    table: &mut Table,
+    progress: Vec<(String, i64)>,
+) -> Result<u64> {
+    let source = open_named(lake, of).await?;
+    let files = source.map_or_else(|| Ok(Vec::new()), |source| source.files())?;
+    let labels: BTreeSet<String> = files.into_iter().filter_map(|file| file.partition).collect();
+    let removes = table.removals(&table.files()?)?;
+    let (mut adds, mut n_rows) = (Vec::new(), 0);
+    for label in labels {
+        let of_label = format!("{partition} = {}", quoted(&label));
+        let rows = compute(lake, context, model, Some(&of_label)).await?;
+        for (label, rows) in split(model, &rows)? {
+            let made = rows.iter().map(RecordBatch::num_rows).sum::<usize>();
+            let statistics = serde_json::json!({ "numRecords": made });
+            adds.push(table.write_file(label.as_deref(), &rows, statistics).await?);
+            n_rows += made as u64;
+        }
+    }
+    table.commit(adds, removes, progress, serde_json::Value::Null).await?;
+    Ok(n_rows)
 }
 
 /// The rows of every partition that has touched rows now or gets some: what was not touched, and what is new.
@@ -217,8 +249,10 @@ async fn compute(
         return normalise(collect(context, model.name(), &sql).await?);
     };
     register_rollup(lake, context, of, restriction).await?;
-    let numbers = officer_numbers(lake).await?.1;
-    register_all(context, OFFICER_NUMBERS, &officer_numbers_schema(), numbers)?;
+    if !context.table_exist(OFFICER_NUMBERS).map_err(Error::query(OFFICER_NUMBERS))? {
+        let numbers = officer_numbers(lake).await?.1;
+        register_all(context, OFFICER_NUMBERS, &officer_numbers_schema(), numbers)?;
+    }
     // They come in the order of the rollup's rows; to sort them would take longer than all the rest.
     normalise(collect(context, model.name(), model.sql()).await?)
 }
@@ -230,10 +264,13 @@ async fn register_rollup(
     name: &str,
     restriction: Option<&str>,
 ) -> Result<()> {
-    let table = Table::open(&lake.root().join("rollups").join(name), name).await?;
+    let table = open_named(lake, name).await?;
     let table = table.ok_or_else(|| Error::internal(format!("no rollup `{name}`")))?;
     table.prepare(context)?;
     let stored = format!("stored_{name}");
+    for name in [name, &stored] {
+        context.deregister_table(name).map_err(Error::query(name))?;
+    }
     context.register_table(&stored, table.provider().await?).map_err(Error::query(name))?;
     let sql = format!("select * from {stored} where {}", restriction.unwrap_or("true"));
     // The engine reads texts and bytes as views, which the functions over sets do not take.
@@ -431,17 +468,17 @@ fn plain_type(data_type: &DataType) -> DataType {
     }
 }
 
-fn location(lake: &Lake, model: &Model) -> Location {
-    lake.location().join(&format!("rollups/{}", model.name()))
-}
-
-fn location_of_numbers(lake: &Lake) -> Location {
-    lake.location().join(&format!("rollups/{OFFICER_NUMBERS}"))
+fn location(lake: &Lake, rollup: &str) -> Location {
+    lake.location().join(&format!("rollups/{rollup}"))
 }
 
 /// A rollup's table; `None` before its first refresh.
 pub(crate) async fn open_rollup(lake: &Lake, model: &Model) -> Result<Option<Table>> {
-    Table::open(&location(lake, model), model.name()).await
+    open_named(lake, model.name()).await
+}
+
+async fn open_named(lake: &Lake, rollup: &str) -> Result<Option<Table>> {
+    Table::open(&location(lake, rollup), rollup).await
 }
 
 /// The rows of a rollup, the partition column among them.
@@ -505,7 +542,7 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
 async fn create_rollup(lake: &Lake, definitions: &Definitions, model: &Model) -> Result<Table> {
     let schema = planned_schema(definitions, model).await?;
     Table::open_or_create(
-        &location(lake, model),
+        &location(lake, model.name()),
         model.name(),
         schema,
         model.partition(),
@@ -587,7 +624,7 @@ pub(crate) fn officer_numbers_schema() -> SchemaRef {
 }
 
 async fn open_numbers(lake: &Lake) -> Result<Option<Table>> {
-    Table::open(&location_of_numbers(lake), OFFICER_NUMBERS).await
+    Table::open(&location(lake, OFFICER_NUMBERS), OFFICER_NUMBERS).await
 }
 
 /// The dictionary of officers and its version.
@@ -628,7 +665,7 @@ async fn number_officers(lake: &Lake, _lock: &WriteLock, changed: &mut ChangedSi
         return Ok(());
     }
     let batch = numbering.number(newcomers)?;
-    let (location, schema) = (location_of_numbers(lake), officer_numbers_schema());
+    let (location, schema) = (location(lake, OFFICER_NUMBERS), officer_numbers_schema());
     let mut table = Table::open_or_create(&location, OFFICER_NUMBERS, schema, None, &[]).await?;
     let mut adds = Vec::new();
     if batch.num_rows() > 0 {
