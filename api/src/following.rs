@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use pipeline::audit::AuditLog;
 use pipeline::definition::Definitions;
-use pipeline::lake::{Published, WriteLock};
+use pipeline::lake::{Lake, Published, WriteLock};
 use pipeline::location::Location;
 use pipeline::query::Reader;
 
@@ -48,6 +48,7 @@ impl Following {
             "a server that only reads brings nothing in: leave out [[source]], or --reader"
         );
         let lock = WriteLock::of_folder(home)?;
+        Lake::open(lake).await?;
         let published = Published::read(lake).await?.with_context(|| {
             format!(
                 "nothing is published in `{lake}` yet: start the server that writes it first (`lawpulse serve` without \

@@ -194,8 +194,8 @@ struct Known {
 
 /// How a server comes to the newest state of its lake.
 enum Begun {
-    Writing(Writing),
-    Following(Following),
+    Writing(Box<Writing>),
+    Following(Box<Following>),
 }
 
 impl Begun {
@@ -205,9 +205,9 @@ impl Begun {
         catalogue: &Catalogue,
     ) -> anyhow::Result<Self> {
         if options.is_reader {
-            return Ok(Self::Following(Following::begin(options, definitions).await?));
+            return Ok(Self::Following(Following::begin(options, definitions).await?.into()));
         }
-        Ok(Self::Writing(Writing::begin(options, definitions, catalogue).await?))
+        Ok(Self::Writing(Writing::begin(options, definitions, catalogue).await?.into()))
     }
 
     fn view(&self) -> Arc<View> {
@@ -426,7 +426,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     }
     let landing = match begun {
         Begun::Writing(writing) => {
-            tokio::spawn(Lander::new(Arc::clone(&server), writing, ordered, &options).run())
+            tokio::spawn(Lander::new(Arc::clone(&server), *writing, ordered, &options).run())
         }
         Begun::Following(following) => {
             tokio::spawn(following.run(Arc::clone(&server), options.sql.clone()))

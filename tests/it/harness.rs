@@ -371,6 +371,13 @@ impl Server {
         Self::start(lake, &["--as-of", AS_OF])
     }
 
+    /// Waits until it has stopped.
+    #[track_caller]
+    pub(crate) fn wait(mut self) {
+        let stopped = || self.process.0.try_wait().unwrap();
+        assert!(wait_for("the server has stopped", stopped).success());
+    }
+
     /// The process's number.
     pub(crate) fn pid(&self) -> u32 {
         self.process.0.id()

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pipeline::definition::Definitions;
+use pipeline::query::Reader;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 use crate::harness::{Line, TestLake, line};
 
 /// Every stored row, by rollup; sets of officers stand there as their bytes.
-const ROLLUPS: [(&str, &str); 7] = [
+const ROLLUPS: [(&str, &str); 8] = [
     (
         "officer_days",
         "select event_date, org_id, level, encode(officers, 'hex') as officers, event_month",
     ),
+    ("officer_days_flat", "select event_date, concat(org_id, ' ', level), officer_id, event_month"),
     ("org_days", "select *"),
     (
         "field_days",
@@ -368,10 +370,10 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 fn a_second_refresh_writes_nothing() {
     let mut lake = TestLake::new();
     lake.reference("officers", OFFICERS);
-    assert_eq!(lake.refresh().len(), 6, "an empty lake has empty rollups");
+    assert_eq!(lake.refresh().len(), 7, "an empty lake has empty rollups");
     assert!(lake.refresh().is_empty());
     lake.land(&base());
-    assert_eq!(lake.refresh().len(), 6);
+    assert_eq!(lake.refresh().len(), 7);
     let before = files(lake.root());
     assert!(lake.refresh().is_empty());
     assert_eq!(files(lake.root()), before);
@@ -392,7 +394,7 @@ fn months_that_a_commit_does_not_touch_keep_their_files() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "parquet"))
         .map(|path| path.parent().unwrap().strip_prefix(&rollups).unwrap().display().to_string())
         .collect();
-    let expected = ["field_days", "inspections", "officer_days", "org_days"]
+    let expected = ["field_days", "inspections", "officer_days", "officer_days_flat", "org_days"]
         .map(|model| format!("{model}/event_month=2024-01"));
     assert_eq!(written, BTreeSet::from(expected));
 }
@@ -414,6 +416,68 @@ fn a_model_with_another_query_is_computed_anew() {
     assert_eq!(models, ["org_days"]);
     assert_eq!(lake.rows("select distinct event_type from org_days"), ["patrol.recorded"]);
     assert!(lake.refresh_by(&other).is_empty());
+}
+
+#[test]
+fn what_is_made_of_a_rollup_with_another_query_is_computed_anew() {
+    let mut lake = TestLake::new();
+    lake.land(&base());
+    lake.refresh();
+    let folder = lake.root().parent().unwrap().join("sql");
+    std::fs::create_dir_all(folder.join("models")).unwrap();
+    let shipped = include_str!("../../../sql/models/officer_days.sql");
+    let field_work = format!("select * from ({shipped}) where level = 'FW'");
+    let header: Vec<&str> = shipped.lines().filter(|line| line.starts_with("--")).collect();
+    let file = folder.join("models/officer_days.sql");
+    std::fs::write(file, format!("{}\n{field_work}", header.join("\n"))).unwrap();
+    let other = Definitions::load(Some(&folder)).unwrap();
+    let refreshed = lake.refresh_by(&other);
+    let models: Vec<&str> = refreshed.iter().map(|done| done.model.as_str()).collect();
+    assert_eq!(models, ["officer_days", "officer_days_flat"]);
+    assert_eq!(lake.rows("select distinct level from officer_days_flat"), ["FW"]);
+    assert!(lake.refresh_by(&other).is_empty());
+}
+
+#[test]
+fn without_rows_for_other_engines_sql_has_them_still() {
+    let mut lake = TestLake::new();
+    lake.land(&base());
+    lake.refresh();
+    let rows = "select * from officer_days_flat order by 1, 2, 3, 4";
+    let stored = lake.rows(rows);
+    assert!(stored.len() > 20);
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir_all(folder.path().join("models")).unwrap();
+    let shipped = include_str!("../../../sql/models/officer_days_flat.sql");
+    let of_rollups = ["-- partition", "-- refresh_by", "-- of"];
+    let view: Vec<&str> = shipped
+        .lines()
+        .filter(|line| !of_rollups.iter().any(|key| line.starts_with(key)))
+        .map(|line| if line.starts_with("-- kind") { "-- kind = \"view\"" } else { line })
+        .collect();
+    std::fs::write(folder.path().join("models/officer_days_flat.sql"), view.join("\n")).unwrap();
+    let definitions = std::sync::Arc::new(Definitions::load(Some(folder.path())).unwrap());
+    std::fs::remove_dir_all(lake.root().join("rollups/officer_days_flat")).unwrap();
+    lake.land(&[line("more", "patrol.recorded", "2024-01-03", "longta").officers(&["a"])]);
+    lake.refresh_by(&definitions);
+    assert!(!lake.root().join("rollups/officer_days_flat").exists());
+    let reader = Reader::open(lake.root(), definitions);
+    let view = crate::harness::wait(reader).unwrap().view();
+    assert_eq!(crate::harness::rows(&view, rows), stored);
+}
+
+#[test]
+fn a_rollup_of_something_that_is_no_rollup_of_events_is_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir_all(folder.path().join("models")).unwrap();
+    let shipped = include_str!("../../../sql/models/officer_days_flat.sql");
+    for of in ["opinions", "officer_days_flat", "nothing"] {
+        let text = shipped.replace("of = \"officer_days\"", &format!("of = \"{of}\""));
+        std::fs::write(folder.path().join("models/officer_days_flat.sql"), text).unwrap();
+        let definitions = Definitions::load(Some(folder.path())).unwrap();
+        let told = pipeline::model::Model::all(&definitions).unwrap_err().to_string();
+        assert!(told.contains("sql/models/officer_days_flat.sql") && told.contains(of), "{told}");
+    }
 }
 
 #[test]
