@@ -60,7 +60,7 @@ impl Store {
         Place::in_bucket(name, &self.faulty)
     }
 
-    /// How often each kind of fault was met.
+    /// How often each kind of fault was met; `taken` are commits and turns that were made although the answer was an error.
     fn met(&self) -> BTreeMap<String, u64> {
         let told = get(&format!("{}/_faults", self.faulty), &[]).unwrap().text;
         serde_json::from_str(&told).unwrap()
@@ -68,13 +68,6 @@ impl Store {
 
     fn begin_outage(&self, seconds: u32) {
         get(&format!("{}/_faults?outage={seconds}", self.faulty), &[]).unwrap();
-    }
-
-    /// Every kind of fault was met, and at least one commit or turn was taken although the answer was an error.
-    #[track_caller]
-    fn check_met(&self, seed: u64) {
-        let met = self.met();
-        assert!(met.values().all(|times| *times > 0), "seed {seed}: {met:?}");
     }
 }
 
@@ -153,10 +146,12 @@ impl Place {
 
     /// Lands until it succeeds; returns how often it failed. It is no defect that a store which fails is told of.
     #[track_caller]
-    fn land_at_last(&self, source: &str, path: &Path) -> usize {
+    fn land_at_last(&self, source: &str, paths: &[PathBuf]) -> usize {
         let mut failed = 0;
+        let paths = paths.iter().map(|path| path.to_str().unwrap());
+        let arguments: Vec<&str> = ["land", "--source", source].into_iter().chain(paths).collect();
         wait_for("a landing succeeds", || {
-            let output = self.run(&["land", "--source", source, path.to_str().unwrap()]);
+            let output = self.run(&arguments);
             let told = String::from_utf8_lossy(&output.stderr);
             assert!(!told.contains("panicked") && !told.contains("internal error"), "{told}");
             failed += usize::from(!output.status.success());
@@ -270,7 +265,8 @@ fn a_lake_in_a_bucket_shows_what_one_in_a_folder_shows() {
     assert_ne!(as_of, now);
     both(&["maintain", "--dry-run", "--format", "csv"]);
     both(&["maintain", "--format", "csv"]);
-    ask();
+    both(&["sql", "--format", "csv", TABLES[0].1]);
+    both(&["report", "--year", "2024"]);
     let officer = places[0].value("select min(officer_id) from officer_numbers");
     let erased = both(&["erase", "--yes", "--officer", &officer]);
     assert!(erased.starts_with("erased: ") && !erased.starts_with("erased: 0 "), "{erased}");
@@ -283,16 +279,24 @@ fn landing_through_a_store_that_fails_and_repeating_it_gives_the_tables_of_an_un
     let folder = tempfile::tempdir().unwrap();
     let log = kill::simulate(folder.path(), 2_000);
     let undisturbed = Place::folder(folder.path().join("undisturbed"));
-    let paths = || [("reference", log.folder.join("reference"))].into_iter();
-    let paths = || paths().chain(log.parts.iter().map(|part| ("native", part.clone())));
-    for (source, path) in paths() {
-        undisturbed.land(source, &path);
+    let reference = [log.folder.join("reference")];
+    // One file, then another, then all that is left.
+    let landings = [("reference", &reference[..]), ("native", &log.parts[..1])];
+    let landings = [&landings[..], &[("native", &log.parts[1..2]), ("native", &log.parts[2..])]];
+    let landings = landings.concat();
+    for (source, paths) in &landings {
+        assert_eq!(undisturbed.land_at_last(source, paths), 0);
     }
     for seed in seeds() {
         let store = Store::start(seed);
         let lake = store.faulty_lake("disturbed");
-        let failed: usize = paths().map(|(source, path)| lake.land_at_last(source, &path)).sum();
-        store.check_met(seed);
+        let land = |(source, paths): &(&str, &[PathBuf])| lake.land_at_last(source, paths);
+        let failed: usize = landings.iter().map(land).sum();
+        // A few more, until each kind of fault was met.
+        wait_for("every kind of fault was met", || {
+            land(&("native", &log.parts[..1]));
+            store.met().values().all(|times| *times > 0).then_some(())
+        });
         eprintln!("seed {seed}: {failed} landings failed; {:?}", store.met());
         store.lake("disturbed").check_same(&undisturbed);
     }
@@ -325,13 +329,16 @@ fn whatever_the_store_does_nothing_acknowledged_by_a_server_is_lost_and_nothing_
         let lake = store.faulty_lake("served");
         let mut dice = Dice(seed);
         let mut bodies: Vec<Body> = Vec::new();
+        let inbox = home.join("inbox");
+        let is_landed =
+            || wait_for("the inbox has landed", || files_below(&inbox).is_empty().then_some(()));
         let start = || {
             wait_for("a server starts", || {
                 let errors = fs::File::options().create(true).append(true).open(&log).unwrap();
                 Server::try_spawn(lake.serving(&home, &[]).stderr(errors))
             })
         };
-        for round in 0..4 {
+        for round in 0..3 {
             let server = start();
             for number in 0..25 {
                 let mut body = Body::new(100 * round + number, &mut dice);
@@ -345,6 +352,7 @@ fn whatever_the_store_does_nothing_acknowledged_by_a_server_is_lost_and_nothing_
                 let mut body = Body::new(100 * round + 99, &mut dice);
                 assert!(body.send(&server) && body.is_acknowledged);
                 bodies.push(body);
+                is_landed();
             }
             // What was not acknowledged, and some of what was, is sent again.
             for body in bodies.iter_mut().rev().take(10) {
@@ -362,10 +370,10 @@ fn whatever_the_store_does_nothing_acknowledged_by_a_server_is_lost_and_nothing_
         for body in bodies.iter_mut().filter(|body| !body.is_acknowledged) {
             assert!(body.send(&server) && body.is_acknowledged, "seed {seed}: {body:?}");
         }
-        let inbox = home.join("inbox");
-        wait_for("the inbox has landed", || files_below(&inbox).is_empty().then_some(()));
+        is_landed();
         stop(&server);
-        store.check_met(seed);
+        let met = store.met();
+        assert!(met.values().all(|times| *times > 0), "seed {seed}: {met:?}");
         // A start makes up for what a stop has left undone.
         let sound = store.lake("served");
         stop(&sound.serve(&home));
@@ -389,7 +397,7 @@ fn landings_that_are_killed_and_repeated_leave_nothing_out_and_nothing_twice() {
     let lakes: Vec<Place> =
         (0..4).map(|number| store.faulty_lake(&format!("killed-{number}"))).collect();
     for lake in &lakes {
-        lake.land_at_last("reference", &reference);
+        lake.land_at_last("reference", std::slice::from_ref(&reference));
     }
     let mut hits = 0;
     for (number, lake) in lakes.iter().enumerate() {
@@ -408,7 +416,7 @@ fn landings_that_are_killed_and_repeated_leave_nothing_out_and_nothing_twice() {
     assert!(hits >= 2, "only {hits} kills met a running landing");
     // The turns of the killed end at about the same time.
     for lake in &lakes {
-        lake.land_at_last("native", &log.parts[0]);
+        lake.land_at_last("native", &log.parts[..1]);
     }
     for number in 0..lakes.len() {
         store.lake(&format!("killed-{number}")).check_same(&undisturbed);
@@ -543,7 +551,7 @@ fn a_writer_that_was_stopped_until_another_took_over_commits_nothing_says_so_and
         succeed(Command::new("kill").args([name, &server.pid().to_string()]));
     };
     signal("-STOP");
-    let refused = lake.land_at_last("native", &log);
+    let refused = lake.land_at_last("native", std::slice::from_ref(&log));
     assert!(refused > 0, "a turn that was renewed a moment ago is not taken over");
     assert_eq!(lake.value("select count(*) from events where event_id like 'landed%'"), "1");
     signal("-CONT");

@@ -27,15 +27,17 @@ SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request ra
 
 # How likely a request is to meet each. The first three happen before the store has seen it, the others after it has done it.
 FAULTS = {
-    "refused": 0.05,  # 503, and nothing is done
-    "severed": 0.02,  # the connection breaks, and nothing is done
-    "outage": 0.004,  # for some seconds everybody is refused
-    "forgotten": 0.05,  # 503, and it is done all the same
-    "hung_up": 0.03,  # the connection breaks, and it is done all the same
-    "late": 0.01,  # 503, and it is done some time afterwards
-    "slow": 0.05,
-    "cut": 0.02,  # the answer breaks off
+    "refused": 0.03,  # 503, and nothing is done
+    "severed": 0.01,  # the connection breaks, and nothing is done
+    "outage": 0.002,  # for some seconds everybody is refused
+    "forgotten": 0.02,  # 503, and it is done all the same
+    "hung_up": 0.01,  # the connection breaks, and it is done all the same
+    "late": 0.005,  # 503, and it is done some time afterwards
+    "slow": 0.015,
+    "cut": 0.003,  # the answer breaks off
 }
+# The same for a put where there must be nothing yet, by which commits and turns are made.
+OF_COMMITS = FAULTS | {"forgotten": 0.15, "hung_up": 0.1}
 
 
 class Sound:
@@ -66,7 +68,8 @@ class Faulty:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if environ["PATH_INFO"] == "/_faults":
             return self.control(environ, start_response)
-        fault, seconds = self.throw()
+        is_commit = environ.get("HTTP_IF_NONE_MATCH") == "*"
+        fault, seconds = self.throw(OF_COMMITS if is_commit else FAULTS)
         environ["wsgi.input"] = io.BytesIO(body)
         if fault in ("refused", "outage"):
             return refuse(start_response)
@@ -79,19 +82,19 @@ class Faulty:
             time.sleep(seconds)
         status, headers, answer = self.do(environ)
         if fault in ("forgotten", "hung_up"):
-            if environ.get("HTTP_IF_NONE_MATCH") == "*" and status.startswith("200"):
+            if is_commit and status.startswith("200"):
                 self.met["taken"] += 1
             return refuse(start_response) if fault == "forgotten" else sever(environ)
         start_response(status, headers)
         return cut(environ, answer) if fault == "cut" else [answer]
 
-    def throw(self):
+    def throw(self, faults):
         """What this request meets, and for how many seconds."""
         with self.lock:
             self.met["requests"] += 1
             if time.monotonic() < self.down_until:
                 return "outage", 0
-            fault = self.dice.choices([*FAULTS, None], [*FAULTS.values(), 1 - sum(FAULTS.values())])[0]
+            fault = self.dice.choices([*faults, None], [*faults.values(), 1 - sum(faults.values())])[0]
             seconds = self.dice.uniform(0.05, 1.5)
             if fault:
                 self.met[fault] += 1
