@@ -170,8 +170,10 @@ impl Lander {
     /// Takes the right to write again that another process has taken over, once that has given it back. What was pushed
     /// meanwhile waits.
     async fn take_turn_again(&mut self) -> anyhow::Result<()> {
-        self.lock = self.lake.lock().await?;
-        self.audit.write_in_turn(self.lake.location(), &self.lock).await?;
+        let lock = self.lake.lock().await?;
+        // When this fails the turn is given back, and all of it is tried again.
+        self.audit.write_in_turn(self.lake.location(), &lock).await?;
+        self.lock = lock;
         self.is_fresh = false;
         Ok(())
     }

@@ -45,6 +45,9 @@ const KEYS_EVERY: Duration = Duration::from_secs(2);
 /// How often the audit log is brought to disk: what a power cut may cost.
 const AUDIT_SYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// How long the task that lands may take to end when the server stops.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
 /// How often, and after how many rows, the audit log is moved from its journal to its table: a file each time.
 const AUDIT_MOVE_EVERY: Duration = Duration::from_secs(60 * 60);
 const AUDIT_WAITING_MAX: usize = 10_000;
@@ -460,10 +463,16 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     .await
     .context("the HTTP server failed")?;
     sessions.await.context("the PostgreSQL wire failed")??;
-    for task in bringing.into_iter().chain([landing, measuring, watching, keeping, auditing]) {
+    for task in bringing.into_iter().chain([measuring, watching, keeping, auditing]) {
         task.abort();
     }
-    log.move_to_table().await.context("the audit log stays in its journal")
+    let moved = log.move_to_table().await.context("the audit log stays in its journal");
+    // With the lander goes the right to write, which nobody else could take for a while if it were not given back.
+    landing.abort();
+    if tokio::time::timeout(STOP_WITHIN, landing).await.is_err() {
+        tracing::warn!("landing does not end; the process ends without it");
+    }
+    moved
 }
 
 fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::io::Result<()> {

@@ -66,6 +66,8 @@ struct State {
     head: Head,
     /// The rows that the table does not have yet.
     tail: Vec<Row>,
+    /// Up to which journal, and how many of these rows, a commit moves, or moved although its answer was an error.
+    moving: Option<(i64, usize)>,
     /// The table at the version that has the rows before them.
     moved: Arc<dyn TableProvider>,
 }
@@ -113,6 +115,7 @@ impl AuditLog {
             open: found.open,
             head,
             tail: found.rows,
+            moving: None,
             moved,
         };
         let log = Self(Arc::new(Shared {
@@ -173,6 +176,7 @@ impl AuditLog {
     /// Moves the rows of the journal to the table. When that fails they stay where they are.
     pub async fn move_to_table(&self) -> Result<()> {
         let mut table = self.0.table.lock().await;
+        self.settle(&mut table).await?;
         let (rows, number) = {
             let mut state = self.state();
             if state.tail.is_empty() {
@@ -185,6 +189,7 @@ impl AuditLog {
             }
             let number = state.journal.number();
             state.journal = next;
+            state.moving = Some((number, state.tail.len()));
             (state.tail.clone(), number)
         };
         let mut adds = Vec::new();
@@ -197,9 +202,25 @@ impl AuditLog {
         {
             let mut state = self.state();
             state.tail.drain(..rows.len());
+            state.moving = None;
             state.moved = moved;
         }
         journal::remove(&self.0.journal_folder, number)
+    }
+
+    /// Finds out whether the commit before, whose answer was an error, moved its rows all the same.
+    async fn settle(&self, table: &mut Table) -> Result<()> {
+        let Some((number, rows)) = self.state().moving else { return Ok(()) };
+        table.update().await?;
+        let is_moved = table.progress(JOURNAL).await?.is_some_and(|moved| moved >= number);
+        let moved = table.provider().await?;
+        let mut state = self.state();
+        state.moving = None;
+        if is_moved {
+            state.tail.drain(..rows);
+            state.moved = moved;
+        }
+        Ok(())
     }
 
     /// How many rows of the table name somebody.

@@ -69,6 +69,7 @@ impl Lake {
         let location = location.into();
         location.create()?;
         let location = location.resolved()?;
+        location.reach().await?;
         let created_zone = zone.unwrap_or(zone::DEFAULT_ZONE);
         let events = Table::open_or_create(
             &location.join(EVENTS),
@@ -90,6 +91,7 @@ impl Lake {
             ))
         };
         let location = location.resolved().map_err(|_| missing())?;
+        location.reach().await?;
         let events = Table::open(&location.join(EVENTS), EVENTS).await?.ok_or_else(missing)?;
         Self::of(location.clone(), events, None)
     }
@@ -179,6 +181,7 @@ impl Lake {
                 }
             }
             self.events.update().await?;
+            lock.fenced();
         }
         Ok(lock)
     }
@@ -237,7 +240,7 @@ impl Table {
             .map(|field| field.as_ref().try_into_kernel())
             .collect::<Result<Vec<StructField>, _>>()
             .map_err(Error::internal)?;
-        DeltaTable::try_from_url(location.url()?)
+        let created = DeltaTable::try_from_url(location.url()?)
             .await
             .map_err(Error::table("create", name))?
             .create()
@@ -253,11 +256,16 @@ impl Table {
             .with_raise_if_key_not_exists(false)
             // Two processes may create a lake at once; the second finds the table of the first.
             .with_save_mode(SaveMode::Ignore)
-            .await
-            .map_err(Error::table("create", name))?;
-        Self::open(location, name)
-            .await?
-            .ok_or_else(|| Error::internal(format!("table `{name}` is gone after its creation")))
+            .await;
+        // A store may have taken it although its answer was an error.
+        match (Self::open(location, name).await, created) {
+            (Ok(Some(table)), _) => Ok(table),
+            (_, Err(error)) => Err(Error::table("create", name)(error)),
+            (Ok(None), Ok(_)) => {
+                Err(Error::internal(format!("table `{name}` is gone after its creation")))
+            }
+            (Err(error), Ok(_)) => Err(error),
+        }
     }
 
     /// Opens a table; `None` when there is none. One of another layout is refused.

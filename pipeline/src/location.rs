@@ -166,6 +166,16 @@ impl Location {
         Ok(Arc::new(PrefixStore::new(store, prefix)))
     }
 
+    /// Finds out whether a bucket can be reached; a folder always can.
+    ///
+    /// Fails with what to do about it.
+    pub(crate) async fn reach(&self) -> Result<()> {
+        match &self.at {
+            At::Folder(_) => Ok(()),
+            At::Bucket(url) => bucket::reach(url).await,
+        }
+    }
+
     /// Whether there is a lake.
     pub async fn is_lake(&self) -> Result<bool> {
         self.join(EVENTS).is_table().await

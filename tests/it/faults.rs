@@ -29,17 +29,17 @@ fn library() -> &'static Path {
 
 /// What a sender knows of a body.
 #[derive(Debug, Clone)]
-struct Body {
+pub(crate) struct Body {
     text: String,
     key: Option<String>,
     events: Vec<String>,
     broken: Option<String>,
     /// Whether it was acknowledged; otherwise it may have come in or not.
-    is_acknowledged: bool,
+    pub(crate) is_acknowledged: bool,
 }
 
 impl Body {
-    fn new(number: u64, dice: &mut Dice) -> Self {
+    pub(crate) fn new(number: u64, dice: &mut Dice) -> Self {
         let mut lines = String::new();
         let events: Vec<String> =
             (0..=dice.below(5)).map(|line| format!("event-{number}-{line}")).collect();
@@ -55,7 +55,7 @@ impl Body {
     }
 
     /// Sends it; returns whether the server can still be reached.
-    fn send(&mut self, server: &Server) -> bool {
+    pub(crate) fn send(&mut self, server: &Server) -> bool {
         let url = format!("{}/api/v1/events?source=native", server.url);
         let headers: Vec<(&str, &str)> =
             self.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
@@ -120,13 +120,12 @@ fn push_through(server: &Server, bodies: &mut [Body], pause: Duration) {
     }
 }
 
-/// What is in the lake of bodies that were sent.
+/// What is in the lake of bodies that were sent; `of_lake` makes a command of arguments that is about it.
 #[track_caller]
-fn check_lake(lake: &Path, bodies: &[Body], seed: u64) {
+pub(crate) fn check_lake(of_lake: &dyn Fn(&[&str]) -> Command, bodies: &[Body], seed: u64) {
     let column = |query: &str| -> Vec<String> {
-        let lake = lake.to_str().unwrap();
-        let printed = harness::lawpulse(["sql", "--lake", lake, "--format", "csv", query]);
-        printed.lines().skip(1).map(str::to_owned).collect()
+        let printed = succeed(&mut of_lake(&["sql", "--format", "csv", query]));
+        String::from_utf8(printed).unwrap().lines().skip(1).map(str::to_owned).collect()
     };
     let mut events =
         column("select event_id from event_log where event_month <> 'rejected' order by event_id");
@@ -159,8 +158,7 @@ fn check_lake(lake: &Path, bodies: &[Body], seed: u64) {
         [events.len().to_string()],
         "seed {seed}"
     );
-    let check = ["check", "--lake", lake.to_str().unwrap(), "--format", "csv"];
-    let output = command(check).output().unwrap();
+    let output = of_lake(&["check", "--format", "csv"]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     for id in ["org_days_agree", "acts_agree", "rollup_keys_unique"] {
         let line = told.lines().find(|line| line.contains(id));
@@ -218,7 +216,12 @@ fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     // A start makes up for what a stop has left undone.
     let server = Server::start(&lake, &[]);
     drop(server);
-    check_lake(&lake, &bodies, seed);
+    let of_lake = |arguments: &[&str]| {
+        let mut asking = command(arguments);
+        asking.arg("--lake").arg(&lake);
+        asking
+    };
+    check_lake(&of_lake, &bodies, seed);
     let errors = fs::read_to_string(&log).unwrap();
     assert!(!errors.contains("panicked"), "seed {seed}: {errors}");
     let met = fs::read_to_string(log.with_extension("calls")).unwrap_or_default();

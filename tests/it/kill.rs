@@ -27,15 +27,15 @@ const BROKEN: [&str; PARTS / 2] = [
 ];
 
 /// A simulated log in several files that overlap, with revisions and broken lines.
-struct Log {
-    folder: PathBuf,
-    parts: Vec<PathBuf>,
+pub(crate) struct Log {
+    pub(crate) folder: PathBuf,
+    pub(crate) parts: Vec<PathBuf>,
 }
 
-fn simulate(folder: &Path) -> Log {
+pub(crate) fn simulate(folder: &Path, events: usize) -> Log {
     let simulated = folder.join("log");
     let sizes =
-        [("--events", EVENTS.to_string()), ("--officers", "90".into()), ("--orgs", "6".into())];
+        [("--events", events.to_string()), ("--officers", "90".into()), ("--orgs", "6".into())];
     let sizes = sizes.iter().flat_map(|(name, value)| [*name, value.as_str()]);
     let fixed =
         ["simulate", "--profile", "scale", "--seed", "9", "--out", simulated.to_str().unwrap()];
@@ -47,7 +47,7 @@ fn simulate(folder: &Path) -> Log {
             lines.extend(text.lines().map(str::to_owned));
         }
     }
-    assert!(lines.len() >= EVENTS);
+    assert!(lines.len() >= events);
     let share = lines.len().div_ceil(PARTS);
     let mut parts = Vec::new();
     for number in 0..PARTS {
@@ -98,41 +98,42 @@ fn land_and_kill(lake: &Path, source: &str, paths: &[PathBuf], moment: &Moment) 
     }
 }
 
-/// The rows of every table, but for the time of landing and the numbers that officers got in passing.
+/// What is asked of every table: its rows, but for the time of landing and the numbers that officers got in passing.
+pub(crate) const TABLES: [(&str, &str); 10] = [
+    (
+        "event_log",
+        "select event_id, revision, operation, event_type, occurred_at, event_date, received_at, source, org_id, \
+         array_to_string(officer_ids, ',') as officers, object_id, party_id, item_code, channel, attributes, \
+         event_month from event_log where event_month <> 'rejected' \
+         order by event_id, revision, event_type, occurred_at",
+    ),
+    (
+        "rejects",
+        "select source, file, line, reason, detail, try_cast(text as varchar) as text from rejects \
+         order by file, line, reason",
+    ),
+    ("cases", "select * from cases order by case_id"),
+    ("inspections", "select * from inspections order by inspection_id"),
+    ("org_days", "select * from org_days order by event_date, org_id, event_type"),
+    (
+        "officer_days",
+        "select event_date, org_id, level, event_month, set_count(officers) as size from officer_days \
+         order by event_date, org_id, level",
+    ),
+    (
+        "officer_days, officer by officer",
+        "select event_date, org_id, level, officer_id from officer_days cross join \
+         (select officer_id, set_of(officer_no) as own from officer_numbers group by officer_id) \
+         where set_count(set_intersect(officers, own)) > 0 order by event_date, org_id, level, officer_id",
+    ),
+    ("officer_numbers", "select officer_id from officer_numbers order by officer_id"),
+    ("orgs", "select * from orgs order by org_id, valid_from"),
+    ("officers", "select * from officers order by officer_id, valid_from"),
+];
+
 fn tables(lake: &Path) -> BTreeMap<&'static str, String> {
-    let queries = [
-        (
-            "event_log",
-            "select event_id, revision, operation, event_type, occurred_at, event_date, received_at, source, org_id, \
-             array_to_string(officer_ids, ',') as officers, object_id, party_id, item_code, channel, attributes, \
-             event_month from event_log where event_month <> 'rejected' \
-             order by event_id, revision, event_type, occurred_at",
-        ),
-        (
-            "rejects",
-            "select source, file, line, reason, detail, try_cast(text as varchar) as text from rejects \
-             order by file, line, reason",
-        ),
-        ("cases", "select * from cases order by case_id"),
-        ("inspections", "select * from inspections order by inspection_id"),
-        ("org_days", "select * from org_days order by event_date, org_id, event_type"),
-        (
-            "officer_days",
-            "select event_date, org_id, level, event_month, set_count(officers) as size from officer_days \
-             order by event_date, org_id, level",
-        ),
-        (
-            "officer_days, officer by officer",
-            "select event_date, org_id, level, officer_id from officer_days cross join \
-             (select officer_id, set_of(officer_no) as own from officer_numbers group by officer_id) \
-             where set_count(set_intersect(officers, own)) > 0 order by event_date, org_id, level, officer_id",
-        ),
-        ("officer_numbers", "select officer_id from officer_numbers order by officer_id"),
-        ("orgs", "select * from orgs order by org_id, valid_from"),
-        ("officers", "select * from officers order by officer_id, valid_from"),
-    ];
     let lake = lake.to_str().unwrap();
-    queries
+    TABLES
         .into_iter()
         .map(|(name, query)| {
             (name, harness::lawpulse(["sql", "--lake", lake, "--format", "csv", query]))
@@ -170,7 +171,7 @@ fn assert_same(actual: &BTreeMap<String, Vec<String>>, expected: &BTreeMap<Strin
 fn a_landing_that_is_killed_at_random_moments_and_repeated_gives_the_tables_of_an_undisturbed_one()
 {
     let folder = tempfile::tempdir().unwrap();
-    let log = simulate(folder.path());
+    let log = simulate(folder.path(), EVENTS);
     let reference = [log.folder.join("reference")];
     let undisturbed = folder.path().join("undisturbed");
     land(&undisturbed, "reference", &reference);

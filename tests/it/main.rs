@@ -12,6 +12,7 @@
 mod alerting;
 mod attacks;
 mod audit;
+mod bucket;
 mod dictionary;
 mod faults;
 mod flight;

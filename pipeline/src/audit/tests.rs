@@ -107,6 +107,30 @@ async fn rows_that_were_moved_before_the_journal_was_cleared_are_not_moved_again
 }
 
 #[tokio::test]
+async fn rows_whose_move_was_told_to_have_failed_are_moved_again_only_if_it_had() {
+    for has_failed in [false, true] {
+        let held = Held::new().await;
+        let log = held.log().await;
+        log.note(begun("a"), "answered", None).unwrap();
+        let number = log.state().journal.number();
+        let (tail, moved) = (log.state().tail.clone(), Arc::clone(&log.state().moved));
+        if !has_failed {
+            log.move_to_table().await.unwrap();
+        }
+        let mut state = log.state();
+        (state.tail, state.moving, state.moved) = (tail, Some((number, 1)), moved);
+        drop(state);
+        log.note(begun("b"), "answered", None).unwrap();
+        for _ in 0..2 {
+            assert_eq!(told(log.provider()).await, ["a answered", "b answered"]);
+            log.move_to_table().await.unwrap();
+        }
+        let verified = held.verify().await;
+        assert_eq!((verified.rows, verified.breach), (2, None));
+    }
+}
+
+#[tokio::test]
 async fn a_changed_row_and_a_cut_off_end_are_noticed() {
     let held = Held::new().await;
     let log = held.log().await;

@@ -82,6 +82,13 @@ impl WriteLock {
         }
     }
 
+    /// Notes that every table knows of this turn: whoever comes next need not fence off the writers before it.
+    pub(super) fn fenced(&self) {
+        if let Held::Lease(lease) = &self.0 {
+            lease.owes_fence.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// Whether another process has taken the right meanwhile, as far as is known: then every commit fails.
     pub fn is_lost(&self) -> bool {
         match &self.0 {
@@ -111,19 +118,27 @@ fn lock_in(folder: &std::path::Path) -> Result<File> {
 struct Lease {
     turn: i64,
     location: Location,
+    own: Turn,
     is_lost: Arc<AtomicBool>,
+    owes_fence: Arc<AtomicBool>,
     renewing: JoinHandle<()>,
 }
 
 /// What the object of a turn says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Turn {
+    /// Tells it from one that another process put under the same number.
+    #[serde(default)]
+    id: String,
     /// Who has it, for people.
     holder: String,
     /// How often it was renewed.
     renewed: u64,
     /// Whether it was given back.
     is_over: bool,
+    /// Whether a writer whose turn was taken over may still commit to a table.
+    #[serde(default)]
+    owes_fence: bool,
 }
 
 impl Turn {
@@ -146,27 +161,61 @@ impl Lease {
                 tracing::warn!(%location, turn = last, holder = before.0.holder, "the writer is gone: taking over");
                 is_taken_over = true;
             }
+            is_taken_over |= before.0.owes_fence;
         }
         let turn = last.unwrap_or_default() + 1;
-        let own = Turn { holder: holder(), renewed: 0, is_over: false };
-        let options = PutMode::Create.into();
-        match store.put_opts(&path_of(turn), own.payload()?, options).await {
-            Ok(_) => {}
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                return Err(Error::Locked(format!("`{location}`")));
-            }
-            Err(error) => return Err(location.failed("take the right to write to", error)),
-        }
+        let id = uuid::Uuid::new_v4().to_string();
+        let own =
+            Turn { id, holder: holder(), renewed: 0, is_over: false, owes_fence: is_taken_over };
+        put_new(location, store.as_ref(), turn, &own).await?;
+        let lease = Self::begin(location, Arc::clone(&store), turn, own);
         // Old turns are removed, so a number that was free once may be so again.
         if last_turn(location, store.as_ref()).await? != Some(turn) {
             return Err(Error::Locked(format!("`{location}`")));
         }
-        remove_before(location, store.as_ref(), turn - 1).await?;
-        let is_lost = Arc::new(AtomicBool::new(false));
-        let renewing =
-            tokio::spawn(renew(location.clone(), store, turn, own, Arc::clone(&is_lost)));
-        Ok((Self { turn, location: location.clone(), is_lost, renewing }, is_taken_over))
+        if let Err(error) = remove_before(location, store.as_ref(), turn - 1).await {
+            tracing::warn!(%error, "turns that are over are not removed; the next writer does it");
+        }
+        Ok((lease, is_taken_over))
     }
+
+    /// A turn that has been taken, from now on renewed.
+    fn begin(location: &Location, store: Arc<dyn ObjectStore>, turn: i64, own: Turn) -> Self {
+        let is_lost = Arc::new(AtomicBool::new(false));
+        let owes_fence = Arc::new(AtomicBool::new(own.owes_fence));
+        let (lost, owes) = (Arc::clone(&is_lost), Arc::clone(&owes_fence));
+        let renewing = tokio::spawn(renew(location.clone(), store, turn, own.clone(), lost, owes));
+        Self { turn, location: location.clone(), own, is_lost, owes_fence, renewing }
+    }
+}
+
+/// Takes a turn that nobody has had.
+///
+/// Fails when another process has it, whose name the error tells.
+async fn put_new(
+    location: &Location,
+    store: &dyn ObjectStore,
+    turn: i64,
+    own: &Turn,
+) -> Result<()> {
+    let options = PutMode::Create.into();
+    let Err(error) = store.put_opts(&path_of(turn), own.payload()?, options).await else {
+        return Ok(());
+    };
+    // The store may have taken it although its answer was an error.
+    let found = read(location, store, turn).await;
+    if found.as_ref().is_ok_and(|(found, _)| found.id == own.id) {
+        return Ok(());
+    }
+    Err(match (error, found) {
+        (object_store::Error::AlreadyExists { .. }, Ok((found, _))) => {
+            Error::Locked(format!("`{location}` ({})", found.holder))
+        }
+        (object_store::Error::AlreadyExists { .. }, Err(_)) => {
+            Error::Locked(format!("`{location}`"))
+        }
+        (error, _) => location.failed("take the right to write to", error),
+    })
 }
 
 impl Drop for Lease {
@@ -177,10 +226,13 @@ impl Drop for Lease {
         }
         // The next writer would have to wait. It is done on a runtime of its own, since the caller's may be at its end.
         let (location, turn) = (self.location.clone(), self.turn);
+        let owes_fence = self.owes_fence.load(Ordering::Relaxed);
+        let over = Turn { is_over: true, owes_fence, ..self.own.clone() };
         let released = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let released = tokio::time::timeout(RELEASE_WITHIN, release(&location, turn));
+                let released =
+                    tokio::time::timeout(RELEASE_WITHIN, release(&location, turn, &over));
                 released.await?.map_err(std::io::Error::other)
             })
         });
@@ -191,10 +243,9 @@ impl Drop for Lease {
     }
 }
 
-async fn release(location: &Location, turn: i64) -> Result<()> {
+async fn release(location: &Location, turn: i64, over: &Turn) -> Result<()> {
     // Connections belong to the runtime that made them.
     let store = location.fresh_store()?;
-    let over = Turn { holder: holder(), renewed: 0, is_over: true };
     let put = store.put(&path_of(turn), over.payload()?).await;
     put.map(|_| ()).map_err(|error| location.failed("give back the right to write to", error))
 }
@@ -206,10 +257,12 @@ async fn renew(
     turn: i64,
     mut own: Turn,
     is_lost: Arc<AtomicBool>,
+    owes_fence: Arc<AtomicBool>,
 ) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
         own.renewed += 1;
+        own.owes_fence = owes_fence.load(Ordering::Relaxed);
         let renewed = async {
             if last_turn(&location, store.as_ref()).await? != Some(turn) {
                 return Ok(false);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use deltalake::logstore::{
     LogStore, LogStoreFactory, ObjectStoreFactory, ObjectStoreRef, StorageConfig, default_logstore,
@@ -10,7 +11,7 @@ use deltalake::logstore::{
 use deltalake::{DeltaResult, DeltaTableError};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{Certificate, ClientOptions};
+use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStoreExt as _, RetryConfig};
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -28,6 +29,16 @@ const CREDENTIALS: [&str; 5] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_SKIP_SIGNATURE",
 ];
+
+/// How long a store that refuses, or is not there, is asked again: less than a query may take, so that the store is named
+/// and not the query. A server goes on trying by itself, whoever gave a command sees what is wrong.
+const RETRY_FOR: Duration = Duration::from_secs(15);
+
+/// How long it rests at most between two attempts.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+
+/// An object that every lake has sooner or later, and that is small.
+const SMALL: &str = "events/_delta_log/_last_checkpoint";
 
 /// The stores by their buckets: a store has its connections and its credentials, which tables share.
 type Buckets = Mutex<HashMap<String, ObjectStoreRef>>;
@@ -54,11 +65,60 @@ pub(super) fn of(url: &Url) -> Result<ObjectStoreRef> {
 /// As [`of`], with connections of its own.
 pub(super) fn open(url: &Url) -> Result<ObjectStoreRef> {
     let bucket = url.host_str().unwrap_or_default();
-    let environment = std::env::vars_os()
+    Ok(Arc::new(builder(bucket, &environment())?.build().map_err(wrong)?))
+}
+
+/// Asks a bucket for an object, which need not be there.
+///
+/// Fails with what to do when the bucket is not there, cannot be reached or does not let us in.
+pub(super) async fn reach(url: &Url) -> Result<()> {
+    let bucket = url.host_str().unwrap_or_default();
+    let path = Path::from_url_path(format!("{}/{SMALL}", url.path())).map_err(Error::internal)?;
+    let asked = of(url)?.get(&path).await;
+    let Err(error) = asked else { return Ok(()) };
+    let is_missing = matches!(error, object_store::Error::NotFound { .. });
+    if is_missing && !error.to_string().contains("NoSuchBucket") {
+        return Ok(());
+    }
+    let endpoint = builder(bucket, &environment())?.get_config_value(&AmazonS3ConfigKey::Endpoint);
+    let endpoint =
+        endpoint.unwrap_or_else(|| "Amazon, since AWS_ENDPOINT_URL is not set".to_owned());
+    let cause = root_of(&error);
+    let told = match error {
+        object_store::Error::NotFound { .. } => format!(
+            "there is no bucket `{bucket}` at {endpoint}: create it, or check --lake and AWS_ENDPOINT_URL"
+        ),
+        object_store::Error::PermissionDenied { .. }
+        | object_store::Error::Unauthenticated { .. } => {
+            format!(
+                "the store at {endpoint} does not let this account read the bucket `{bucket}` ({cause}): check \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what the account may do"
+            )
+        }
+        _ if cause.contains("certificate") => format!(
+            "the store at {endpoint} is not believed ({cause}): name the certificate of its authority (a PEM file) in {CA_BUNDLE}"
+        ),
+        _ => format!(
+            "the bucket `{bucket}` cannot be reached at {endpoint} ({cause}): check AWS_ENDPOINT_URL, and whether the store runs"
+        ),
+    };
+    Err(Error::Request(told))
+}
+
+fn root_of(error: &object_store::Error) -> String {
+    let mut root: &dyn std::error::Error = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
+}
+
+/// The variables of this process that tell how a bucket is reached.
+fn environment() -> HashMap<String, String> {
+    std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| name.starts_with("AWS_"))
-        .collect();
-    Ok(Arc::new(builder(bucket, &environment)?.build().map_err(wrong)?))
+        .collect()
 }
 
 /// How a bucket is reached, by the variables that the tools of Amazon read as well.
@@ -87,7 +147,13 @@ fn builder(bucket: &str, environment: &HashMap<String, String>) -> Result<Amazon
     if endpoint.starts_with("http://") {
         builder = builder.with_allow_http(true);
     }
-    Ok(builder.with_bucket_name(bucket))
+    Ok(builder.with_bucket_name(bucket).with_retry(patience()))
+}
+
+fn patience() -> RetryConfig {
+    let backoff = BackoffConfig { max_backoff: RETRY_EVERY, ..BackoffConfig::default() };
+    // It is the time that ends it.
+    RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: RETRY_FOR }
 }
 
 fn certificates(file: &str) -> Result<Vec<Certificate>> {
