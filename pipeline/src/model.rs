@@ -1,10 +1,12 @@
 //! Models: tables defined by a file in `sql/models`. A rollup is stored, a derived table is computed
 //! when the lake changes, a view on request.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::definition::{self, Definitions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Whether a model is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -37,6 +39,7 @@ struct Header {
     grain: Vec<String>,
     partition: Option<String>,
     refresh_by: Option<RefreshBy>,
+    of: Option<String>,
 }
 
 /// One model.
@@ -53,12 +56,14 @@ const INPUTS: [&str; 2] = ["reference/event_types.csv", "reference/calendar.csv"
 
 impl Model {
     /// Every model, in the order of their names.
+    ///
+    /// Fails when a model is made of something that is no rollup of events.
     pub fn all(definitions: &Definitions) -> Result<Vec<Self>> {
         let mut inputs = blake3::Hasher::new();
         for input in INPUTS {
             inputs.update(definitions.file(input)?.as_bytes());
         }
-        definitions
+        let mut models = definitions
             .in_folder("models", "sql")
             .map(|(name, text)| {
                 let file = format!("sql/models/{name}.sql");
@@ -68,7 +73,28 @@ impl Model {
                 let fingerprint = hasher.finalize().to_hex()[..16].to_owned();
                 Ok(Self { name: name.to_owned(), header, sql, fingerprint })
             })
-            .collect()
+            .collect::<Result<Vec<Self>>>()?;
+        let of_events: HashMap<String, String> = models
+            .iter()
+            .filter(|model| model.kind() == Kind::Rollup && model.of().is_none())
+            .map(|model| (model.name.clone(), model.fingerprint.clone()))
+            .collect();
+        for model in &mut models {
+            model.inherit(&of_events)?;
+        }
+        Ok(models)
+    }
+
+    /// What is made of a rollup changes when that rollup's query does.
+    fn inherit(&mut self, of_events: &HashMap<String, String>) -> Result<()> {
+        let Some(of) = self.of() else { return Ok(()) };
+        let (Kind::Rollup, Some(fingerprint)) = (self.kind(), of_events.get(of)) else {
+            let file = format!("sql/models/{}.sql", self.name);
+            let problem = format!("`of = \"{of}\"` is for rollups, and names a rollup of events");
+            return Err(Error::definition(file, problem, "correct the header"));
+        };
+        self.fingerprint = format!("{}-{fingerprint}", self.fingerprint);
+        Ok(())
     }
 
     /// The table's name.
@@ -99,6 +125,13 @@ impl Model {
     /// What a new event changes.
     pub fn refresh_by(&self) -> Option<&RefreshBy> {
         self.header.refresh_by.as_ref()
+    }
+
+    /// The rollup whose rows a rollup is made of, with `officer_numbers`, instead of events.
+    ///
+    /// It may have many rows for each of that rollup's, so that a [`crate::query::Reader`] leaves it in its files.
+    pub fn of(&self) -> Option<&str> {
+        self.header.of.as_deref()
     }
 
     /// The query.

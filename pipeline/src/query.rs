@@ -325,6 +325,10 @@ impl Reader {
         {
             return Ok(old.clone());
         }
+        if model.of().is_some() {
+            table.prepare(&new_context(&self.runtime, self.lake.zone(), &self.calendar))?;
+            return Ok(Kept { version, provider: table.provider().await?, rows: None });
+        }
         let batches = refresh::read_rollup(&table).await?;
         self.keep(version, table.schema(), batches)
     }

@@ -14,8 +14,8 @@ use arrow::compute::{cast, interleave_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::MemTable;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::ScalarUDF;
-use datafusion::prelude::SessionContext;
+use datafusion::logical_expr::{ScalarUDF, cast as expr_cast};
+use datafusion::prelude::{SessionContext, ident};
 use hashbrown::HashMap;
 use tokio::sync::OnceCell;
 
@@ -62,7 +62,7 @@ pub async fn refresh(
     number_officers(lake, lock, &mut changed).await?;
     tracing::debug!(took = ?started.elapsed(), "numbered officers");
     let numbers = OnceCell::new();
-    for model in models.iter().filter(|model| model.kind() == Kind::Rollup) {
+    for model in in_turn(&models) {
         let started = Instant::now();
         let refreshed = refresh_rollup(lake, definitions, model, &numbers, &mut changed).await?;
         if let Some(refreshed) = refreshed {
@@ -71,6 +71,13 @@ pub async fn refresh(
         }
     }
     Ok(done)
+}
+
+/// The rollups, what others are made of before them.
+fn in_turn(models: &[Model]) -> impl Iterator<Item = &Model> {
+    let rollups = || models.iter().filter(|model| model.kind() == Kind::Rollup);
+    let of_events = rollups().filter(|model| model.of().is_none());
+    of_events.chain(rollups().filter(|model| model.of().is_some()))
 }
 
 /// The events that came since a version of the log, one entry a version: rollups share them.
@@ -134,7 +141,7 @@ async fn refresh_rollup(
     let restriction = restriction(by, keys)?;
     let new_rows = compute(lake, &context, model, Some(&restriction)).await?;
     let n_rows = new_rows.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-    let partitions = merge(&context, model, by, &table, &new_rows).await?;
+    let partitions = merge(&context, model, (by, keys), &table, &new_rows).await?;
     table.replace(partitions, progress).await?;
     Ok(Some(refreshed(Some(n_touched), n_rows)))
 }
@@ -143,11 +150,18 @@ async fn refresh_rollup(
 async fn merge(
     context: &SessionContext,
     model: &Model,
-    by: &RefreshBy,
+    (by, keys): (&RefreshBy, &RecordBatch),
     table: &Table,
     new_rows: &[RecordBatch],
 ) -> Result<Vec<(Option<String>, Vec<RecordBatch>)>> {
-    let old_rows = read_rollup(table).await?;
+    // The rows of a day stand in the partition of its month: the others need not be read.
+    let is_by_month = by.model == "event_date" && model.partition() == Some(event::PARTITION);
+    let months = is_by_month.then(|| months_of(keys)).transpose()?;
+    let old_rows = read_files(table, |file| match (&months, &file.partition) {
+        (Some(months), Some(month)) => months.contains(month),
+        _ => true,
+    })
+    .await?;
     register_all(context, "old_rows", &table.schema(), old_rows)?;
     let key = &by.model;
     let partition = model.partition();
@@ -191,15 +205,43 @@ async fn compute(
     model: &Model,
     restriction: Option<&str>,
 ) -> Result<Vec<RecordBatch>> {
-    let revised = query::may_have_revisions(lake.events())?;
-    query::register_events(context, lake.events(), revised, restriction).await?;
-    let sql = ordered(model);
-    let rows = collect(context, model.name(), &sql).await?;
-    normalise(rows)
+    let Some(of) = model.of() else {
+        let revised = query::may_have_revisions(lake.events())?;
+        query::register_events(context, lake.events(), revised, restriction).await?;
+        let grain = model.grain().join(", ");
+        let sql = format!("select * from ({}) order by {grain}", model.sql());
+        return normalise(collect(context, model.name(), &sql).await?);
+    };
+    register_rollup(lake, context, of, restriction).await?;
+    let numbers = officer_numbers(lake).await?.1;
+    register_all(context, OFFICER_NUMBERS, &officer_numbers_schema(), numbers)?;
+    // They come in the order of the rollup's rows; to sort them would take longer than all the rest.
+    normalise(collect(context, model.name(), model.sql()).await?)
 }
 
-fn ordered(model: &Model) -> String {
-    format!("select * from ({}) order by {}", model.sql(), model.grain().join(", "))
+/// Registers the rows of a rollup, which has been refreshed, that meet the restriction.
+async fn register_rollup(
+    lake: &Lake,
+    context: &SessionContext,
+    name: &str,
+    restriction: Option<&str>,
+) -> Result<()> {
+    let table = Table::open(&lake.root().join("rollups").join(name), name).await?;
+    let table = table.ok_or_else(|| Error::internal(format!("no rollup `{name}`")))?;
+    table.prepare(context)?;
+    let stored = format!("stored_{name}");
+    context.register_table(&stored, table.provider().await?).map_err(Error::query(name))?;
+    let sql = format!("select * from {stored} where {}", restriction.unwrap_or("true"));
+    // The engine reads texts and bytes as views, which the functions over sets do not take.
+    let schema = table.schema();
+    let plain = schema.fields().iter().map(|field| {
+        let column = expr_cast(ident(field.name()), field.data_type().clone());
+        column.alias(field.name())
+    });
+    let rows = context.sql(&sql).await.map_err(Error::query(name))?;
+    let rows = rows.select(plain).map_err(Error::query(name))?.into_view();
+    context.register_table(name, rows).map_err(Error::query(name))?;
+    Ok(())
 }
 
 /// The keys whose rows new events change, in column `key`; `None` when everything has to be computed.
@@ -291,15 +333,16 @@ fn restriction(by: &RefreshBy, keys: &RecordBatch) -> Result<String> {
         return Ok(condition);
     }
     // The months are named too, so that files of other months are not even opened.
-    let dates = keys.column(0).as_primitive_opt::<arrow::datatypes::Date32Type>();
-    let dates = dates.ok_or_else(|| Error::internal("event_date is not a date"))?;
-    let months: BTreeSet<String> = dates
-        .values()
-        .iter()
-        .map(|day| quoted(&crate::zone::Month::of(crate::zone::date_of(*day)).label()))
-        .collect();
-    let months: Vec<_> = months.into_iter().collect();
+    let months: Vec<_> = months_of(keys)?.iter().map(|month| quoted(month)).collect();
     Ok(format!("{} in ({}) and {condition}", event::PARTITION, months.join(", ")))
+}
+
+/// The months of days, as partitions are called.
+fn months_of(days: &RecordBatch) -> Result<BTreeSet<String>> {
+    let dates = days.column(0).as_primitive_opt::<arrow::datatypes::Date32Type>();
+    let dates = dates.ok_or_else(|| Error::internal("event_date is not a date"))?;
+    let month = |day: &i32| crate::zone::Month::of(crate::zone::date_of(*day)).label();
+    Ok(dates.values().iter().map(month).collect())
 }
 
 fn quoted(text: &str) -> String {
@@ -405,9 +448,16 @@ pub(crate) async fn open_rollup(lake: &Lake, model: &Model) -> Result<Option<Tab
 
 /// The rows of a rollup, the partition column among them.
 pub(crate) async fn read_rollup(table: &Table) -> Result<Vec<RecordBatch>> {
+    read_files(table, |_| true).await
+}
+
+async fn read_files(
+    table: &Table,
+    is_read: impl Fn(&DataFile) -> bool,
+) -> Result<Vec<RecordBatch>> {
     let schema = table.schema();
     let mut batches = Vec::new();
-    for file in table.files()? {
+    for file in table.files()?.into_iter().filter(is_read) {
         for batch in table.read(&file, None).await? {
             batches.push(with_partition(&schema, &batch, file.partition.as_deref())?);
         }
@@ -444,6 +494,12 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
     }
     register_officer_nos(&context, Arc::default());
     register_all(&context, "events", &query::log_schema(), Vec::new())?;
+    register_all(&context, OFFICER_NUMBERS, &officer_numbers_schema(), Vec::new())?;
+    let models = if model.of().is_some() { Model::all(definitions)? } else { Vec::new() };
+    if let Some(of) = models.iter().find(|other| Some(other.name()) == model.of()) {
+        let schema = Box::pin(planned_schema(definitions, of)).await?;
+        register_all(&context, of.name(), &schema, Vec::new())?;
+    }
     let frame = context.sql(model.sql()).await.map_err(Error::query(model.name()))?;
     Ok(plain_schema(frame.schema().as_arrow()))
 }

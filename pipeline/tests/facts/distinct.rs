@@ -143,6 +143,19 @@ fn oracle(view: &View, periods: &[Period], level: usize) -> BTreeSet<String> {
     rows(view, &sql).into_iter().collect()
 }
 
+/// Who was active on which day for which unit, from the newest revisions.
+fn officer_days(view: &View) -> BTreeSet<String> {
+    let sql = "
+        with levels (event_type, level) as (
+            values ('officer.login', 'L1'), ('patrol.recorded', 'L2'), ('case.reviewed', 'L2'),
+                ('patrol.recorded', 'FW'), ('case.reviewed', 'FW')
+        )
+        select distinct event_date, org_id, level, officer_id
+        from (select event_date, org_id, event_type, unnest(officer_ids) as officer_id from events) as acts
+        inner join levels using (event_type)";
+    rows(view, sql).into_iter().collect()
+}
+
 proptest! {
     #![proptest_config(Config { cases: 8, failure_persistence: None, ..Config::default() })]
 
@@ -167,6 +180,10 @@ proptest! {
             lake.refresh();
         }
         let view = lake.view();
+        let one_by_one = "select event_date, org_id, level, officer_id from officer_days_flat";
+        let found: BTreeSet<String> = rows(&view, one_by_one).into_iter().collect();
+        prop_assert_eq!(found.len(), rows(&view, one_by_one).len(), "no row stands there twice");
+        prop_assert_eq!(found, officer_days(&view));
         // Small numbers are compared too, which people do not get to see.
         let catalogue = unsuppressed("officers_active");
         for (whole, grain) in windows {

@@ -91,6 +91,8 @@ fn numbers(lake: &TestLake) -> Vec<Vec<String>> {
     let view = lake.view();
     let mut found: Vec<Vec<String>> = [
         "select event_date, org_id, level, set_count(officers) from officer_days order by 1, 2, 3",
+        "select event_date, org_id, level, count(distinct officer_id) from officer_days_flat \
+         group by 1, 2, 3 order by 1, 2, 3",
         "select * from org_days order by 1, 2, 3",
         "select kind, result, count(*), count(distinct party_id), count(distinct inspection_id) \
          from inspections group by 1, 2 order by 1, 2",

@@ -10,11 +10,12 @@ use proptest::test_runner::Config;
 use crate::harness::{Line, TestLake, line};
 
 /// Every stored row, by rollup; sets of officers stand there as their bytes.
-const ROLLUPS: [(&str, &str); 7] = [
+const ROLLUPS: [(&str, &str); 8] = [
     (
         "officer_days",
         "select event_date, org_id, level, encode(officers, 'hex') as officers, event_month",
     ),
+    ("officer_days_flat", "select event_date, concat(org_id, ' ', level), officer_id, event_month"),
     ("org_days", "select *"),
     (
         "field_days",
@@ -368,10 +369,10 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 fn a_second_refresh_writes_nothing() {
     let mut lake = TestLake::new();
     lake.reference("officers", OFFICERS);
-    assert_eq!(lake.refresh().len(), 6, "an empty lake has empty rollups");
+    assert_eq!(lake.refresh().len(), 7, "an empty lake has empty rollups");
     assert!(lake.refresh().is_empty());
     lake.land(&base());
-    assert_eq!(lake.refresh().len(), 6);
+    assert_eq!(lake.refresh().len(), 7);
     let before = files(lake.root());
     assert!(lake.refresh().is_empty());
     assert_eq!(files(lake.root()), before);
@@ -392,7 +393,7 @@ fn months_that_a_commit_does_not_touch_keep_their_files() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "parquet"))
         .map(|path| path.parent().unwrap().strip_prefix(&rollups).unwrap().display().to_string())
         .collect();
-    let expected = ["field_days", "inspections", "officer_days", "org_days"]
+    let expected = ["field_days", "inspections", "officer_days", "officer_days_flat", "org_days"]
         .map(|model| format!("{model}/event_month=2024-01"));
     assert_eq!(written, BTreeSet::from(expected));
 }
@@ -414,6 +415,40 @@ fn a_model_with_another_query_is_computed_anew() {
     assert_eq!(models, ["org_days"]);
     assert_eq!(lake.rows("select distinct event_type from org_days"), ["patrol.recorded"]);
     assert!(lake.refresh_by(&other).is_empty());
+}
+
+#[test]
+fn what_is_made_of_a_rollup_with_another_query_is_computed_anew() {
+    let mut lake = TestLake::new();
+    lake.land(&base());
+    lake.refresh();
+    let folder = lake.root().parent().unwrap().join("sql");
+    std::fs::create_dir_all(folder.join("models")).unwrap();
+    let shipped = include_str!("../../../sql/models/officer_days.sql");
+    let field_work = format!("select * from ({shipped}) where level = 'FW'");
+    let header: Vec<&str> = shipped.lines().filter(|line| line.starts_with("--")).collect();
+    let file = folder.join("models/officer_days.sql");
+    std::fs::write(file, format!("{}\n{field_work}", header.join("\n"))).unwrap();
+    let other = Definitions::load(Some(&folder)).unwrap();
+    let refreshed = lake.refresh_by(&other);
+    let models: Vec<&str> = refreshed.iter().map(|done| done.model.as_str()).collect();
+    assert_eq!(models, ["officer_days", "officer_days_flat"]);
+    assert_eq!(lake.rows("select distinct level from officer_days_flat"), ["FW"]);
+    assert!(lake.refresh_by(&other).is_empty());
+}
+
+#[test]
+fn a_rollup_of_something_that_is_no_rollup_of_events_is_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir_all(folder.path().join("models")).unwrap();
+    let shipped = include_str!("../../../sql/models/officer_days_flat.sql");
+    for of in ["opinions", "officer_days_flat", "nothing"] {
+        let text = shipped.replace("of = \"officer_days\"", &format!("of = \"{of}\""));
+        std::fs::write(folder.path().join("models/officer_days_flat.sql"), text).unwrap();
+        let definitions = Definitions::load(Some(folder.path())).unwrap();
+        let told = pipeline::model::Model::all(&definitions).unwrap_err().to_string();
+        assert!(told.contains("sql/models/officer_days_flat.sql") && told.contains(of), "{told}");
+    }
 }
 
 #[test]
