@@ -43,6 +43,10 @@ pub(crate) use upkeep::{Merging, Order};
 pub const EVENTS: &str = "events";
 
 const ZONE_PROPERTY: &str = "lawpulse.zone";
+/// The layout of every table, which docs/lake.md describes to other engines. A table that does not say is of it too.
+const LAYOUT_PROPERTY: &str = "lawpulse.layout";
+const LAYOUT: &str = "1";
+
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// A folder, or a prefix of a bucket, of Delta tables with one calendar zone.
@@ -241,7 +245,10 @@ impl Table {
             .with_columns(columns)
             .with_partition_columns(partition)
             .with_configuration(
-                properties.iter().map(|(key, value)| (*key, Some((*value).to_owned()))),
+                properties
+                    .iter()
+                    .chain(&[(LAYOUT_PROPERTY, LAYOUT)])
+                    .map(|(key, value)| (*key, Some((*value).to_owned()))),
             )
             .with_raise_if_key_not_exists(false)
             // Two processes may create a lake at once; the second finds the table of the first.
@@ -253,7 +260,7 @@ impl Table {
             .ok_or_else(|| Error::internal(format!("table `{name}` is gone after its creation")))
     }
 
-    /// Opens a table; `None` when there is none.
+    /// Opens a table; `None` when there is none. One of another layout is refused.
     pub async fn open(location: &Location, name: &str) -> Result<Option<Self>> {
         location::register();
         // A folder tells it at once; a bucket has to be asked for the log anyway.
@@ -278,6 +285,12 @@ impl Table {
 
     fn of(location: &Location, name: &str, delta: DeltaTable) -> Result<Self> {
         let state = delta.snapshot().map_err(Error::table("open", name))?;
+        let layout = state.metadata().configuration().get(LAYOUT_PROPERTY);
+        if let Some(layout) = layout.filter(|layout| *layout != LAYOUT) {
+            return Err(Error::Request(format!(
+                "table `{name}` is of layout {layout}, and this lawpulse knows layout {LAYOUT}; use the newer one that wrote it"
+            )));
+        }
         let partition = state.metadata().partition_columns().first().cloned();
         let schema = state.snapshot().arrow_schema();
         Ok(Self {

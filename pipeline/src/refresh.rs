@@ -123,6 +123,10 @@ async fn refresh_rollup(
     let progress = vec![(EVENTS.to_owned(), lake.events().version().cast_signed())];
     let refreshed = |touched, rows| Refreshed { model: model.name().to_owned(), touched, rows };
     let Some((keys, by)) = touched.as_ref().zip(model.refresh_by()) else {
+        if let (Some(of), Some(month)) = (model.of(), model.partition()) {
+            let rows = rebuild(lake, &context, model, (of, month), &mut table, progress).await?;
+            return Ok(Some(refreshed(None, rows)));
+        }
         let rows = compute(lake, &context, model, None).await?;
         let n_rows = rows.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
         let mut partitions = split(model, &rows)?;
@@ -144,6 +148,34 @@ async fn refresh_rollup(
     let partitions = merge(&context, model, (by, keys), &table, &new_rows).await?;
     table.replace(partitions, progress).await?;
     Ok(Some(refreshed(Some(n_touched), n_rows)))
+}
+
+/// Makes all rows of a rollup of another anew, a partition after the other: there may be more than fit in memory.
+async fn rebuild(
+    lake: &Lake,
+    context: &SessionContext,
+    model: &Model,
+    (of, partition): (&str, &str),
+    table: &mut Table,
+    progress: Vec<(String, i64)>,
+) -> Result<u64> {
+    let source = lake.table(&path_of(of)).await?;
+    let files = source.map_or_else(|| Ok(Vec::new()), |source| source.files())?;
+    let labels: BTreeSet<String> = files.into_iter().filter_map(|file| file.partition).collect();
+    let removes = table.removals(&table.files()?)?;
+    let (mut adds, mut n_rows) = (Vec::new(), 0);
+    for label in labels {
+        let of_label = format!("{partition} = {}", quoted(&label));
+        let rows = compute(lake, context, model, Some(&of_label)).await?;
+        for (label, rows) in split(model, &rows)? {
+            let made = rows.iter().map(RecordBatch::num_rows).sum::<usize>();
+            let statistics = serde_json::json!({ "numRecords": made });
+            adds.push(table.write_file(label.as_deref(), &rows, statistics).await?);
+            n_rows += made as u64;
+        }
+    }
+    table.commit(adds, removes, progress, serde_json::Value::Null).await?;
+    Ok(n_rows)
 }
 
 /// The rows of every partition that has touched rows now or gets some: what was not touched, and what is new.
@@ -213,8 +245,10 @@ async fn compute(
         return normalise(collect(context, model.name(), &sql).await?);
     };
     register_rollup(lake, context, of, restriction).await?;
-    let numbers = officer_numbers(lake).await?.1;
-    register_all(context, OFFICER_NUMBERS, &officer_numbers_schema(), numbers)?;
+    if !context.table_exist(OFFICER_NUMBERS).map_err(Error::query(OFFICER_NUMBERS))? {
+        let numbers = officer_numbers(lake).await?.1;
+        register_all(context, OFFICER_NUMBERS, &officer_numbers_schema(), numbers)?;
+    }
     // They come in the order of the rollup's rows; to sort them would take longer than all the rest.
     normalise(collect(context, model.name(), model.sql()).await?)
 }
@@ -226,10 +260,13 @@ async fn register_rollup(
     name: &str,
     restriction: Option<&str>,
 ) -> Result<()> {
-    let table = Table::open(&lake.root().join("rollups").join(name), name).await?;
+    let table = lake.table(&path_of(name)).await?;
     let table = table.ok_or_else(|| Error::internal(format!("no rollup `{name}`")))?;
     table.prepare(context)?;
     let stored = format!("stored_{name}");
+    for name in [name, &stored] {
+        context.deregister_table(name).map_err(Error::query(name))?;
+    }
     context.register_table(&stored, table.provider().await?).map_err(Error::query(name))?;
     let sql = format!("select * from {stored} where {}", restriction.unwrap_or("true"));
     // The engine reads texts and bytes as views, which the functions over sets do not take.

@@ -90,6 +90,18 @@ fn landed_in_pieces() -> TestLake {
 }
 
 #[test]
+fn a_lake_of_a_later_layout_is_refused() {
+    let lake = TestLake::new();
+    let commit = lake.root().join("events/_delta_log/00000000000000000000.json");
+    let text = std::fs::read_to_string(&commit).unwrap();
+    let (of_now, later) = (r#""lawpulse.layout":"1""#, r#""lawpulse.layout":"2""#);
+    assert_eq!(text.matches(of_now).count(), 1, "{text}");
+    std::fs::write(&commit, text.replace(of_now, later)).unwrap();
+    let told = wait(Lake::open(lake.root())).unwrap_err().to_string();
+    assert!(told.contains("layout 2"), "{told}");
+}
+
+#[test]
 fn small_files_become_one_and_all_numbers_stay() {
     let mut lake = landed_in_pieces();
     let before = numbers(&lake);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pipeline::definition::Definitions;
+use pipeline::query::Reader;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -435,6 +436,34 @@ fn what_is_made_of_a_rollup_with_another_query_is_computed_anew() {
     assert_eq!(models, ["officer_days", "officer_days_flat"]);
     assert_eq!(lake.rows("select distinct level from officer_days_flat"), ["FW"]);
     assert!(lake.refresh_by(&other).is_empty());
+}
+
+#[test]
+fn without_rows_for_other_engines_sql_has_them_still() {
+    let mut lake = TestLake::new();
+    lake.land(&base());
+    lake.refresh();
+    let rows = "select * from officer_days_flat order by 1, 2, 3, 4";
+    let stored = lake.rows(rows);
+    assert!(stored.len() > 20);
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir_all(folder.path().join("models")).unwrap();
+    let shipped = include_str!("../../../sql/models/officer_days_flat.sql");
+    let of_rollups = ["-- partition", "-- refresh_by", "-- of"];
+    let view: Vec<&str> = shipped
+        .lines()
+        .filter(|line| !of_rollups.iter().any(|key| line.starts_with(key)))
+        .map(|line| if line.starts_with("-- kind") { "-- kind = \"view\"" } else { line })
+        .collect();
+    std::fs::write(folder.path().join("models/officer_days_flat.sql"), view.join("\n")).unwrap();
+    let definitions = std::sync::Arc::new(Definitions::load(Some(folder.path())).unwrap());
+    std::fs::remove_dir_all(lake.root().join("rollups/officer_days_flat")).unwrap();
+    lake.land(&[line("more", "patrol.recorded", "2024-01-03", "longta").officers(&["a"])]);
+    lake.refresh_by(&definitions);
+    assert!(!lake.root().join("rollups/officer_days_flat").exists());
+    let reader = Reader::open(lake.root(), definitions);
+    let view = crate::harness::wait(reader).unwrap().view();
+    assert_eq!(crate::harness::rows(&view, rows), stored);
 }
 
 #[test]
