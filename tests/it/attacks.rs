@@ -351,6 +351,7 @@ fn no_door_shows_another_unit_or_who_persons_are() {
         "with everything as (select * from events) select * from everything",
         "select * from org_days",
         "select * from officer_days",
+        "select * from officer_days_flat",
         "explain analyze select * from events where event_id like 'p%'",
         "select scope, value from metrics.patrols where value > 0",
         "select count(*) from events where 1 / (case when org_id = 'town-2' then 0 else 1 end) = 1",
@@ -364,7 +365,9 @@ fn no_door_shows_another_unit_or_who_persons_are() {
         "select officer_ids, party_id, attributes from events",
         "explain select * from events where party_id = 'x'",
         "explain analyze verbose select * from events",
+        "explain analyze verbose select * from officer_days_flat where officer_id > 'a'",
         "select * from officer_days",
+        "select * from officer_days_flat",
         "select * from rejects",
         "select cast(party_id as int) from events",
     ]

@@ -22,6 +22,7 @@ mod kill;
 mod login;
 mod login_tls;
 mod maintenance;
+mod open;
 mod openapi;
 mod package;
 mod postgres;

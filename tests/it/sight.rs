@@ -72,13 +72,15 @@ fn an_analyst_sees_pseudonyms_and_an_auditor_who_it_was() {
     }
     assert_eq!(seen[0]["attributes"], r#"{"result":"none"}"#);
     // One pseudonym for one person, in every table.
-    let joined = "select count(*) as n from events, officer_numbers \
-        where array_has(officer_ids, officer_id)";
+    let joined = "select count(*) as n from events, officer_numbers, officer_days_flat as flat \
+        where array_has(officer_ids, officer_numbers.officer_id) \
+        and flat.officer_id = officer_numbers.officer_id and flat.level = 'L2'";
     assert_eq!(towns.ask(analyst, joined)[0]["n"], 2);
     for guess in [
         "select count(*) as n from events where party_id = 'party-1'",
         "select count(*) as n from events where array_has(officer_ids, 'officer-1')",
         "select count(*) as n from events where attributes like '%Zhang%'",
+        "select count(*) as n from officer_days_flat where officer_id = 'officer-1'",
         "select count(*) as n from rejects where text is not null or detail is not null",
     ] {
         assert_eq!(towns.ask(analyst, guess)[0]["n"], 0, "{guess}");

@@ -101,7 +101,7 @@ after_1() {
         "/etc/default/lawpulse /etc/grafana/provisioning/dashboards/lawpulse.yml \
 /etc/grafana/provisioning/datasources/lawpulse.yml $config /etc/prometheus/rules.d/lawpulse.yml "
     promtool check rules /etc/prometheus/rules.d/lawpulse.yml
-    for link in README.md docs/production.md dashboards/runbook.md sql/README.md copyright changelog.Debian.gz; do
+    for link in README.md docs/production.md docs/lake.md dashboards/runbook.md sql/README.md copyright changelog.Debian.gz; do
         [[ -s /usr/share/doc/lawpulse/$link ]] || fail "$link is missing"
     done
 }
