@@ -416,6 +416,10 @@ fn split(
         without.remove_column(index);
         bare.push(without);
     }
+    if let (1, Some(label)) = (places.len(), places.keys().next()) {
+        // Nothing to sort out, and many rows not to copy.
+        return Ok(BTreeMap::from([(Some(label.clone()), bare)]));
+    }
     let bare: Vec<_> = bare.iter().collect();
     for (label, places) in places {
         let rows = interleave_record_batch(&bare, &places).map_err(Error::internal)?;
