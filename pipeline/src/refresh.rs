@@ -93,7 +93,7 @@ async fn refresh_rollup(
     numbers: &Numbers,
     changed: &mut ChangedSince,
 ) -> Result<Option<Refreshed>> {
-    let location = location(lake, model.name());
+    let location = location(lake, model);
     let existing = Table::open(&location, model.name()).await?;
     let current = match existing {
         Some(table) if is_of(&table, model)? => Some(table),
@@ -159,7 +159,7 @@ async fn rebuild(
     table: &mut Table,
     progress: Vec<(String, i64)>,
 ) -> Result<u64> {
-    let source = open_named(lake, of).await?;
+    let source = lake.table(&path_of(of)).await?;
     let files = source.map_or_else(|| Ok(Vec::new()), |source| source.files())?;
     let labels: BTreeSet<String> = files.into_iter().filter_map(|file| file.partition).collect();
     let removes = table.removals(&table.files()?)?;
@@ -260,7 +260,7 @@ async fn register_rollup(
     name: &str,
     restriction: Option<&str>,
 ) -> Result<()> {
-    let table = open_named(lake, name).await?;
+    let table = lake.table(&path_of(name)).await?;
     let table = table.ok_or_else(|| Error::internal(format!("no rollup `{name}`")))?;
     table.prepare(context)?;
     let stored = format!("stored_{name}");
@@ -416,6 +416,10 @@ fn split(
         without.remove_column(index);
         bare.push(without);
     }
+    if let (1, Some(label)) = (places.len(), places.keys().next()) {
+        // Nothing to sort out, and many rows not to copy.
+        return Ok(BTreeMap::from([(Some(label.clone()), bare)]));
+    }
     let bare: Vec<_> = bare.iter().collect();
     for (label, places) in places {
         let rows = interleave_record_batch(&bare, &places).map_err(Error::internal)?;
@@ -469,22 +473,18 @@ pub(crate) fn path_of(rollup: &str) -> String {
     format!("rollups/{rollup}")
 }
 
+fn location(lake: &Lake, model: &Model) -> Location {
+    lake.location().join(&path_of(model.name()))
+}
+
 /// Whether a rollup's table is made by the definition that this process knows.
 pub(crate) fn is_of(table: &Table, model: &Model) -> Result<bool> {
     Ok(table.property(FINGERPRINT_PROPERTY)?.as_deref() == Some(model.fingerprint()))
 }
 
-fn location(lake: &Lake, rollup: &str) -> Location {
-    lake.location().join(&path_of(rollup))
-}
-
 /// A rollup's table; `None` before its first refresh.
 pub(crate) async fn open_rollup(lake: &Lake, model: &Model) -> Result<Option<Table>> {
-    open_named(lake, model.name()).await
-}
-
-async fn open_named(lake: &Lake, rollup: &str) -> Result<Option<Table>> {
-    lake.table(&path_of(rollup)).await
+    lake.table(&path_of(model.name())).await
 }
 
 /// The rows of a rollup, the partition column among them.
@@ -548,7 +548,7 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
 async fn create_rollup(lake: &Lake, definitions: &Definitions, model: &Model) -> Result<Table> {
     let schema = planned_schema(definitions, model).await?;
     Table::open_or_create(
-        &location(lake, model.name()),
+        &location(lake, model),
         model.name(),
         schema,
         model.partition(),
@@ -631,7 +631,7 @@ pub(crate) fn officer_numbers_schema() -> SchemaRef {
 }
 
 async fn open_numbers(lake: &Lake) -> Result<Option<Table>> {
-    open_named(lake, OFFICER_NUMBERS).await
+    lake.table(&path_of(OFFICER_NUMBERS)).await
 }
 
 /// The dictionary of officers and its version.
@@ -672,7 +672,8 @@ async fn number_officers(lake: &Lake, _lock: &WriteLock, changed: &mut ChangedSi
         return Ok(());
     }
     let batch = numbering.number(newcomers)?;
-    let (location, schema) = (location(lake, OFFICER_NUMBERS), officer_numbers_schema());
+    let location = lake.location().join(&path_of(OFFICER_NUMBERS));
+    let schema = officer_numbers_schema();
     let mut table = Table::open_or_create(&location, OFFICER_NUMBERS, schema, None, &[]).await?;
     let mut adds = Vec::new();
     if batch.num_rows() > 0 {
