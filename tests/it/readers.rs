@@ -41,7 +41,7 @@ fn a_reader_shows_what_the_writer_lands_and_takes_nothing_itself() {
     let body: String = (0..7).map(|number| patrol(&format!("patrol-{number}"))).collect();
     assert_eq!(writer.push(&[], body.as_bytes()).json()["accepted"], 7);
     wait_for("the reader shows what was pushed", || (events(&reader) == 7).then_some(()));
-    for metric in ["patrols", "officer_activity", "collected_events"] {
+    for metric in ["patrols", "officer_activity_ratio", "data_collection_ratio"] {
         let period = "from=2025-03-01&to=2025-04-01";
         assert_eq!(reader.metric(metric, period), writer.metric(metric, period), "{metric}");
     }
