@@ -117,9 +117,10 @@ async fn rows_whose_move_was_told_to_have_failed_are_moved_again_only_if_it_had(
         if !has_failed {
             log.move_to_table().await.unwrap();
         }
-        let mut state = log.state();
-        (state.tail, state.moving, state.moved) = (tail, Some((number, 1)), moved);
-        drop(state);
+        {
+            let mut state = log.state();
+            (state.tail, state.moving, state.moved) = (tail, Some((number, 1)), moved);
+        }
         log.note(begun("b"), "answered", None).unwrap();
         for _ in 0..2 {
             assert_eq!(told(log.provider()).await, ["a answered", "b answered"]);

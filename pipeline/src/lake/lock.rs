@@ -55,7 +55,7 @@ pub struct WriteLock(Held);
 #[derive(Debug)]
 enum Held {
     File(#[expect(dead_code, reason = "the open file is the lock")] File),
-    Lease(Lease),
+    Lease(Box<Lease>),
 }
 
 impl WriteLock {
@@ -65,7 +65,7 @@ impl WriteLock {
             return Ok((Self(Held::File(lock_in(folder)?)), false));
         }
         let (lease, is_taken_over) = Lease::take(location).await?;
-        Ok((Self(Held::Lease(lease)), is_taken_over))
+        Ok((Self(Held::Lease(Box::new(lease))), is_taken_over))
     }
 
     /// Takes the right to write to a folder of this machine that is no lake, such as a server's home.
