@@ -221,7 +221,9 @@ fn a_lake_in_a_bucket_shows_what_one_in_a_folder_shows() {
         let mut lines = ours.1.lines().zip(theirs.1.lines());
         assert_eq!(lines.find(|(ours, theirs)| ours != theirs), None, "{arguments:?}");
         assert_eq!((ours.0, ours.1.len()), (theirs.0, theirs.1.len()), "{arguments:?}");
-        assert!(matches!(ours.0, Some(0 | 1)) && !ours.1.is_empty(), "{arguments:?}: {ours:?}");
+        // Checks find something in a simulated log.
+        let is_told = ours.0 == Some(0) || arguments == ["check"];
+        assert!(is_told && !ours.1.is_empty(), "{arguments:?}: {ours:?}");
         ours.1
     };
     let reference = log.folder.join("reference");
@@ -246,27 +248,22 @@ fn a_lake_in_a_bucket_shows_what_one_in_a_folder_shows() {
     let replayed = both(&["rejects", "replay", "--source", mapping]);
     assert!(replayed.contains("landed 1"), "{replayed}");
 
-    let ask = || {
-        for (_, query) in TABLES {
-            both(&["sql", "--format", "csv", query]);
-        }
-        for metric in ["officer_activity_ratio", "patrols", "inspections", "cases_filed"] {
-            let period = ["--from", "2024-01-01", "--to", "2025-01-01", "--grain", "month"];
-            both(&[&["metric", metric, "--scope", "district/*,district"], &period[..]].concat());
-        }
-        both(&["goals", "--year", "2025"]);
-        both(&["report", "--year", "2024"]);
-        both(&["reconcile", "--year", "2024"]);
-        both(&["check"]);
-    };
-    ask();
+    for (_, query) in TABLES {
+        both(&["sql", "--format", "csv", query]);
+    }
+    for metric in ["officer_activity_ratio", "patrols", "inspections"] {
+        let period = ["--from", "2024-01-01", "--to", "2025-01-01", "--grain", "month"];
+        both(&[&["metric", metric, "--scope", "district/*,district"], &period[..]].concat());
+    }
+    both(&["goals", "--year", "2025"]);
+    both(&["report", "--year", "2024"]);
+    both(&["check"]);
     let as_of = both(&["sql", "--as-of", "2", "--format", "csv", "select count(*) from events"]);
     let now = both(&["sql", "--format", "csv", "select count(*) from events"]);
     assert_ne!(as_of, now);
     both(&["maintain", "--dry-run", "--format", "csv"]);
     both(&["maintain", "--format", "csv"]);
     both(&["sql", "--format", "csv", TABLES[0].1]);
-    both(&["report", "--year", "2024"]);
     let officer = places[0].value("select min(officer_id) from officer_numbers");
     let erased = both(&["erase", "--yes", "--officer", &officer]);
     assert!(erased.starts_with("erased: ") && !erased.starts_with("erased: 0 "), "{erased}");
