@@ -265,7 +265,11 @@ fn a_lake_in_a_bucket_shows_what_one_in_a_folder_shows() {
     both(&["maintain", "--format", "csv"]);
     both(&["sql", "--format", "csv", TABLES[0].1]);
     let officer = places[0].value("select min(officer_id) from officer_numbers");
-    let erased = both(&["erase", "--yes", "--officer", &officer]);
+    // Of a server that has stopped.
+    let home = folder.path().join("home");
+    fs::create_dir(&home).unwrap();
+    let erase = ["erase", "--yes", "--officer", &officer, "--home", home.to_str().unwrap()];
+    let erased = both(&erase);
     assert!(erased.starts_with("erased: ") && !erased.starts_with("erased: 0 "), "{erased}");
     both(&["sql", "--format", "csv", "select org_id, count(*) from events group by 1 order by 1"]);
     both(&["metric", "patrols", "--from", "2024-01-01", "--to", "2025-01-01"]);
