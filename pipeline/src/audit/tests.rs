@@ -112,8 +112,10 @@ async fn rows_whose_move_was_told_to_have_failed_are_moved_again_only_if_it_had(
         let held = Held::new().await;
         let log = held.log().await;
         log.note(begun("a"), "answered", None).unwrap();
-        let number = log.state().journal.number();
-        let (tail, moved) = (log.state().tail.clone(), Arc::clone(&log.state().moved));
+        let (number, tail, moved) = {
+            let state = log.state();
+            (state.journal.number(), state.tail.clone(), Arc::clone(&state.moved))
+        };
         if !has_failed {
             log.move_to_table().await.unwrap();
         }
