@@ -204,7 +204,8 @@ struct MetricArgs {
     /// Make each bucket a window of the last N days up to its end, as in `--grain day --window 30`.
     #[arg(long, value_name = "N")]
     window: Option<u32>,
-    /// What it is about: district, towns, departments, teams, area:NAME, a unit, or members as in towns/*.
+    /// What it is about: district (the whole tree), towns, departments, teams, area:NAME, a unit, UNIT/towns, or members as
+    /// in towns/* and, where there are several, districts/*.
     #[arg(long, default_value = "district")]
     scope: String,
     /// A parameter of the metric as NAME=VALUE, such as level=L1.
@@ -359,6 +360,9 @@ struct SimulateArgs {
     /// Units (profile scale).
     #[arg(long, default_value_t = 58)]
     orgs: u32,
+    /// Districts under one municipality that the units are spread over (profile scale); officers move between them.
+    #[arg(long, default_value_t = 1)]
+    districts: u32,
     /// The same seed gives the same files.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -719,6 +723,7 @@ fn simulate_options(out: &Path, profile: simulate::Profile) -> simulate::Options
         events: 0,
         officers: 0,
         orgs: 0,
+        districts: 0,
         seed: 1,
         format: simulate::Format::Ndjson,
     }
@@ -737,6 +742,7 @@ fn run_simulate(args: &SimulateArgs) -> anyhow::Result<()> {
         events: args.events,
         officers: args.officers,
         orgs: args.orgs,
+        districts: args.districts,
         seed: args.seed,
         format,
         ..simulate_options(&args.out, profile)

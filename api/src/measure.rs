@@ -254,13 +254,15 @@ fn check_families(outcomes: &[Outcome]) -> Vec<Family> {
 }
 
 fn scopes_of_today(view: &View, today: NaiveDate) -> Vec<Scope> {
+    let tree = view.tree();
     let ended = |org_id: &str| {
-        let mut versions = view.orgs().iter().filter(|org| org.org_id == org_id);
+        let mut versions = tree.versions(org_id);
         versions.all(|org| org.valid_to.is_some_and(|end| end <= today))
     };
-    metric::all_scopes(view.orgs())
-        .into_iter()
+    tree.all_scopes()
+        .iter()
         .filter(|scope| scope.kind != ScopeKind::Org || !ended(&scope.scope_id))
+        .cloned()
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use pipeline::check::Severity;
 use pipeline::goal::{self, Measure, Method, Side, StateWindow, Task};
-use pipeline::metric::{Direction, Grain, Group, Kind, ScopeKind, Window};
+use pipeline::metric::{Direction, Grain, Group, Kind, Level, ScopeKind, Window};
 use pipeline::reconcile;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -61,8 +61,9 @@ pub fn window() -> RefOr<Schema> {
 
 /// What sort of scope it is.
 pub fn scope_kind() -> RefOr<Schema> {
-    use ScopeKind::{Area, District, Kind, Org};
-    one_of([District, Kind, Area, Org].map(ScopeKind::name))
+    let trees = Level::ALL.map(ScopeKind::Tree);
+    let parts = [ScopeKind::Kind, ScopeKind::Area, ScopeKind::Org];
+    one_of(trees.into_iter().chain(parts).map(ScopeKind::name))
 }
 
 /// A task of the report.

@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use pipeline::check::{self, Checks, Outcome};
 use pipeline::definition::Definitions;
 use pipeline::goal::{self, Goal, Goals, Progress};
-use pipeline::metric::{self, Catalogue};
+use pipeline::metric::Catalogue;
 use pipeline::query::View;
 use pipeline::report::{self, CheckLine, Edition, GoalLine, Report};
 use serde::Serialize;
@@ -73,7 +73,8 @@ pub async fn report(
 
 /// The name of a scope for people.
 pub fn scope_name(view: &View, scope_id: &str) -> String {
-    metric::resolve(view.orgs(), scope_id)
+    view.tree()
+        .resolve(scope_id)
         .ok()
         .and_then(|scopes| scopes.into_iter().next())
         .map_or_else(|| scope_id.to_owned(), |scope| scope.name)

@@ -19,10 +19,9 @@ use serde::Deserialize;
 
 use crate::definition::{self, Definitions};
 use crate::error::{Error, Result};
-use crate::metric::{self, Catalogue, Kind, Metric, Period, Request, Sample, Scope};
+use crate::metric::{self, Catalogue, Kind, Metric, Period, Request, Sample, Scope, Tree};
 use crate::pseudonym::Identities;
 use crate::query::View;
-use crate::reference::Org;
 
 /// The id of the check of [`run_additivity`].
 pub const ADDITIVITY: &str = "metrics_add_up";
@@ -133,7 +132,7 @@ impl Check {
             title_en: text("Additive metrics add up"),
             definition: text(
                 "标明可加（additive）的指标，最近一个完整月份全区之数等于镇街、部门、支队及其他单位之和。\
-                 For the last complete month, every metric that says it is additive gives the district \
+                 For the last complete month, every metric that says it is additive gives the whole tree \
                  the sum of towns, departments, teams and what is none of them.",
             ),
             source: text("defined here"),
@@ -343,7 +342,7 @@ fn count_orgs(batch: &RecordBatch, by_org: &mut BTreeMap<Option<String>, u64>) -
 
 /// Checks that every metric that says so is the sum of its parts.
 ///
-/// For the last complete month before `as_of` and the end of the log, the district's number is
+/// For the last complete month before `as_of` and the end of the log, the number of the whole tree is
 /// compared with those of towns, departments, teams and what is none of them on a day. Numbers about
 /// persons, which may be withheld, are not compared. A violation has the metric as its object.
 pub async fn run_additivity(
@@ -353,7 +352,7 @@ pub async fn run_additivity(
 ) -> Result<Outcome> {
     let month = last_complete_month(view, as_of)
         .ok_or_else(|| Error::Request(format!("there is no month before {as_of}")))?;
-    let scopes = parts(view.orgs())?;
+    let scopes = parts(view.tree())?;
     let parameters = BTreeMap::new();
     let request = Request { periods: &[month], scopes: &scopes, parameters: &parameters, as_of };
     let (mut wrong, mut failures) = (Vec::new(), Vec::new());
@@ -381,13 +380,13 @@ fn last_complete_month(view: &View, as_of: NaiveDate) -> Option<Period> {
     Some(Period { start: end.checked_sub_months(Months::new(1))?, end })
 }
 
-/// The district, and the scopes that it consists of.
-fn parts(orgs: &[Org]) -> Result<Vec<Scope>> {
-    let mut scopes = metric::resolve(orgs, "district,towns,departments,teams")?;
-    let [district, kinds @ ..] = &scopes[..] else {
-        return Err(Error::internal("the district is no scope"));
+/// The whole tree, and the scopes that it consists of.
+fn parts(tree: &Tree) -> Result<Vec<Scope>> {
+    let mut scopes = tree.resolve(&format!("{},towns,departments,teams", tree.whole_id()))?;
+    let [whole, kinds @ ..] = &scopes[..] else {
+        return Err(Error::internal("the whole tree is no scope"));
     };
-    let members = district
+    let members = whole
         .members
         .iter()
         .flat_map(|(org_id, span)| {
@@ -396,7 +395,7 @@ fn parts(orgs: &[Org]) -> Result<Vec<Scope>> {
             without(*span, taken.collect()).into_iter().map(|span| (org_id.clone(), span))
         })
         .collect();
-    let others = Scope { scope_id: "others".to_owned(), members, ..district.clone() };
+    let others = Scope { scope_id: "others".to_owned(), members, ..whole.clone() };
     scopes.push(others);
     Ok(scopes)
 }
@@ -423,7 +422,7 @@ fn without(whole: Period, mut taken: Vec<Period>) -> Vec<Period> {
 struct Difference {
     metric: String,
     number: &'static str,
-    /// The district, then its parts.
+    /// The whole tree, then its parts.
     values: Vec<f64>,
 }
 
@@ -464,7 +463,7 @@ fn difference_rows(month: Period, wrong: &[Difference]) -> Result<RecordBatch> {
         ("object_id", texts(wrong.iter().map(|found| Some(found.metric.as_str())).collect())),
         ("number", texts(wrong.iter().map(|found| Some(found.number)).collect())),
         ("month", texts(wrong.iter().map(|_| Some(label.as_str())).collect())),
-        ("district", part(0)),
+        ("whole", part(0)),
         ("towns", part(1)),
         ("departments", part(2)),
         ("teams", part(3)),

@@ -21,5 +21,5 @@ pub use evaluate::{Evidence, Request, Sample, evaluate, evaluate_each, explain};
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};
 pub(crate) use prepared::names;
-pub use scope::{Scope, ScopeKind, all_scopes, resolve};
+pub use scope::{Level, Scope, ScopeKind, Tree};
 pub(crate) use table::{Desk, MetricFunction, MetricTable};

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::lake::{Lake, Published, Table};
 use crate::location::Location;
 use crate::memory::MemoryTable;
+use crate::metric::{Period, Tree};
 use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
 use crate::refresh::OFFICER_NUMBERS;
@@ -69,7 +70,10 @@ const REJECTS: &str = "
     from event_log where event_month = 'rejected'";
 
 /// The tables that a request brings along.
-const REQUEST_TABLES: [&str; 3] = ["periods", "period_days", "scope_orgs"];
+const REQUEST_TABLES: [&str; 4] = ["periods", "period_days", "scope_orgs", "scope_levels"];
+
+/// Of each unit the district that it is under, and when: for what registers say of one district.
+const ORG_DISTRICTS: &str = "org_districts";
 
 /// What the queries of one reader may use together, besides the rollups that it keeps. A query that
 /// needs more spills to disk where it can and otherwise ends with an error.
@@ -112,7 +116,7 @@ pub struct View {
     request_views: Vec<(String, String)>,
     dictionary: Arc<Dictionary>,
     location: Arc<Location>,
-    orgs: Vec<Org>,
+    tree: Tree,
     version: u64,
     fingerprint: String,
     facts: Facts,
@@ -183,7 +187,7 @@ impl Reader {
             request_views: Vec::new(),
             dictionary: Arc::clone(&dictionary),
             location: Arc::new(lake.location().clone()),
-            orgs: Vec::new(),
+            tree: Tree::default(),
             version: 0,
             fingerprint: String::new(),
             facts: Facts::default(),
@@ -339,11 +343,12 @@ impl Reader {
             .iter()
             .map(|(name, kept)| (name.clone(), Arc::clone(&kept.provider)))
             .collect();
+        let tree = self.tree();
+        tables.push((ORG_DISTRICTS.to_owned(), org_districts(&tree)?));
         let mut base = tables.clone();
         let context = new_context(&self.runtime, self.lake.zone(), &self.calendar);
         let revised = may_have_revisions(self.lake.events())?;
         tables.extend(register_events(&context, self.lake.events(), revised, None).await?);
-        let orgs = self.all_orgs();
         let (request_views, plain_views) = self.views();
         let mut view = View {
             zone: self.lake.zone(),
@@ -359,7 +364,7 @@ impl Reader {
             request_views,
             dictionary: Arc::clone(&self.dictionary),
             location: Arc::new(self.lake.location().clone()),
-            orgs,
+            tree,
             version: self.lake.events().version(),
             fingerprint: self.fingerprint(),
             facts: Facts::default(),
@@ -422,7 +427,7 @@ impl Reader {
     }
 
     /// The reference's units, and those that only events know.
-    fn all_orgs(&self) -> Vec<Org> {
+    fn tree(&self) -> Tree {
         let batches = |name: &str| -> &[RecordBatch] {
             let rows = self.kept.get(name).and_then(|kept| kept.rows.as_ref());
             rows.map_or(&[], |table| table.batches())
@@ -449,8 +454,33 @@ impl Reader {
             valid_from: None,
             valid_to: None,
         }));
-        orgs
+        Tree::new(orgs)
     }
+}
+
+fn org_districts(tree: &Tree) -> Result<Arc<dyn TableProvider>> {
+    let districts = tree.districts();
+    let texts = |text: fn(&(String, String, Period)) -> &str| -> ArrayRef {
+        Arc::new(districts.iter().map(|row| Some(text(row))).collect::<StringArray>())
+    };
+    let dates = |day: fn(&Period) -> NaiveDate| -> ArrayRef {
+        let days = districts.iter().map(|(_, _, span)| days_of(day(span)));
+        Arc::new(Date32Array::from_iter_values(days))
+    };
+    let columns = [
+        ("org_id", texts(|(org_id, _, _)| org_id)),
+        ("district_id", texts(|(_, district_id, _)| district_id)),
+        ("valid_from", dates(|span| span.start)),
+        ("valid_to", dates(|span| span.end)),
+    ];
+    let fields: Vec<_> = columns
+        .iter()
+        .map(|(name, column)| Field::new(*name, column.data_type().clone(), false))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let columns = columns.into_iter().map(|(_, column)| column).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(Error::internal)?;
+    Ok(Arc::new(MemoryTable::new(schema, &[batch]).map_err(Error::internal)?))
 }
 
 impl View {
@@ -513,14 +543,14 @@ impl View {
         &self.request_views
     }
 
-    /// Every version of every unit.
-    pub fn orgs(&self) -> &[Org] {
-        &self.orgs
+    /// Every version of every unit, as a tree.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// The ids of every unit of the reference and the log.
     pub fn org_ids(&self) -> HashSet<String> {
-        self.orgs.iter().map(|org| org.org_id.clone()).collect()
+        self.tree.orgs().iter().map(|org| org.org_id.clone()).collect()
     }
 
     /// The zone whose days and months the lake counts in.

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
-use crate::metric::{Catalogue, Period};
+use crate::metric::{Catalogue, Period, Tree};
 use crate::query::View;
 use crate::reconcile::ask::ask;
 use crate::reconcile::reconcile;
@@ -134,7 +134,7 @@ pub async fn draft(
     }
     let end = as_of.succ_opt().unwrap_or(as_of).min(whole.end);
     let period = Period { start: whole.start, end };
-    let subject = Subject::of(view.orgs(), edition, period)?;
+    let subject = Subject::of(view.tree(), edition, period)?;
     let reconciled = match edition {
         Edition::Year(_) => reconcile(view, catalogue, period.start, period.end, as_of).await?,
         Edition::Month(..) | Edition::Unit(..) => Vec::new(),
@@ -208,15 +208,15 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(orgs: &[Org], edition: &Edition, period: Period) -> Result<Self> {
+    fn of(tree: &Tree, edition: &Edition, period: Period) -> Result<Self> {
         let Edition::Unit(_, org_id) = edition else {
             return Ok(Self {
-                name: district_name(orgs, period),
-                scope: "district".to_owned(),
+                name: whole_name(tree, period),
+                scope: tree.whole_id().to_owned(),
                 kind: None,
             });
         };
-        let mut versions: Vec<&Org> = orgs.iter().filter(|org| org.org_id == *org_id).collect();
+        let mut versions: Vec<&Org> = tree.versions(org_id).collect();
         versions.sort_by_key(|org| org.valid_from);
         // The name that the unit had at the end of the period, not the one that it got later.
         let held = versions.iter().rev().find(|org| {
@@ -230,12 +230,12 @@ impl Subject {
     }
 }
 
-/// The district that there was on the last day of the period; where several had followed it by then, the
-/// one of the first day.
-fn district_name(orgs: &[Org], period: Period) -> String {
+/// The district, or the municipality …, that there was on the last day of the period; where several had followed it by
+/// then, the one of the first day.
+fn whole_name(tree: &Tree, period: Period) -> String {
     let on = |day: NaiveDate| {
-        let mut found = orgs.iter().filter(|org| {
-            org.kind == "district"
+        let mut found = tree.orgs().iter().filter(|org| {
+            org.kind == tree.level().name()
                 && org.valid_from.is_none_or(|from| from <= day)
                 && org.valid_to.is_none_or(|to| to > day)
         });

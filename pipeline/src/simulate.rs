@@ -31,6 +31,9 @@ pub struct Options {
     pub officers: u32,
     /// Number of units, at least one; `scale` only.
     pub orgs: u32,
+    /// Number of districts that the units are under, at least one; `scale` only. Several are under a municipality, and one
+    /// officer in fifty moves from one to the next.
+    pub districts: u32,
     /// The same seed gives the same bytes.
     pub seed: u64,
     /// File format of the events; reference tables are always CSV.

@@ -16,16 +16,16 @@ with keys as (
     union all
     select 'parties', null, null, null, party_id, valid_from from parties
     union all
-    select 'items', null, item_code, null, null, valid_from from items
+    select 'items', district_id, item_code, null, null, valid_from from items
     union all
     select 'plans', null, plan_id, null, null, null from plans
     union all
-    select 'inspection_caps', null, concat(domain, ' ', risk_tier), null, null, valid_from
+    select 'inspection_caps', district_id, concat(domain, ' ', risk_tier), null, null, valid_from
     from inspection_caps
     union all
     select 'declarations', org_id, kind, null, null, period_start from declarations
     union all
-    select 'scenes', null, scene_id, null, null, null from scenes
+    select 'scenes', district_id, scene_id, null, null, null from scenes
     union all
     select 'feeds', null, feed_id, null, null, valid_from from feeds
     union all

@@ -19,9 +19,9 @@ with versions as (
     union all
     select 'parties', null, null, null, party_id, valid_from, valid_to from parties
     union all
-    select 'items', null, item_code, null, null, valid_from, valid_to from items
+    select 'items', district_id, item_code, null, null, valid_from, valid_to from items
     union all
-    select 'inspection_caps', null, concat(domain, ' ', risk_tier), null, null, valid_from, valid_to
+    select 'inspection_caps', district_id, concat(domain, ' ', risk_tier), null, null, valid_from, valid_to
     from inspection_caps
     union all
     select 'feeds', null, feed_id, null, null, valid_from, valid_to from feeds

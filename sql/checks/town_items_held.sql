@@ -10,7 +10,8 @@ with town_cases as (
         cases.org_id,
         cases.item_code,
         cases.filed_date,
-        orgs.town_type
+        orgs.town_type,
+        org_districts.district_id
     from cases
     inner join orgs
         on
@@ -18,28 +19,42 @@ with town_cases as (
             and orgs.kind = 'town'
             and cases.filed_date >= coalesce(orgs.valid_from, date '1900-01-01')
             and cases.filed_date < coalesce(orgs.valid_to, date '9999-12-31')
-    where cases.item_code in (select item_code from items)
+    left join org_districts
+        on
+            cases.org_id = org_districts.org_id
+            and cases.filed_date >= org_districts.valid_from
+            and cases.filed_date < org_districts.valid_to
+),
+
+known as (
+    select town_cases.*
+    from town_cases
+    left semi join items
+        on
+            town_cases.item_code = items.item_code
+            and (items.district_id is null or items.district_id = town_cases.district_id)
 ),
 
 holding as (
-    select town_cases.case_id
-    from town_cases
+    select known.case_id
+    from known
     inner join items
         on
-            town_cases.item_code = items.item_code
-            and town_cases.filed_date >= coalesce(items.valid_from, date '1900-01-01')
-            and town_cases.filed_date < coalesce(items.valid_to, date '9999-12-31')
+            known.item_code = items.item_code
+            and (items.district_id is null or items.district_id = known.district_id)
+            and known.filed_date >= coalesce(items.valid_from, date '1900-01-01')
+            and known.filed_date < coalesce(items.valid_to, date '9999-12-31')
     where
-        (town_cases.town_type = '镇' and coalesce(items.for_zhen, true))
-        or (town_cases.town_type = '街道' and coalesce(items.for_jiedao, true))
+        (known.town_type = '镇' and coalesce(items.for_zhen, true))
+        or (known.town_type = '街道' and coalesce(items.for_jiedao, true))
 )
 
 select
-    town_cases.org_id,
-    town_cases.case_id as object_id,
-    town_cases.item_code,
-    town_cases.town_type,
-    town_cases.filed_date
-from town_cases
-left anti join holding on town_cases.case_id = holding.case_id
-where town_cases.town_type in ('镇', '街道')
+    known.org_id,
+    known.case_id as object_id,
+    known.item_code,
+    known.town_type,
+    known.filed_date
+from known
+left anti join holding on known.case_id = holding.case_id
+where known.town_type in ('镇', '街道')

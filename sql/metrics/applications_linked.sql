@@ -13,18 +13,12 @@
 -- name = "applications_linked"
 -- type = "gauge"
 -- window = "now"
-select distinct
-    scope_ends.scope_id,
-    scope_ends.period_start,
-    feeds.feed_id,
-    feeds.name,
-    feeds.from_org_id as org_id,
-    feeds.linked_on
-from scope_ends
-inner join feeds
-    on scope_ends.scope_id = 'district' or scope_ends.org_id = feeds.from_org_id
-where
-    feeds.kind = 'application'
-    and feeds.linked_on <= scope_ends.last_day
-    and (feeds.valid_from is null or feeds.valid_from <= scope_ends.last_day)
-    and (feeds.valid_to is null or feeds.valid_to > scope_ends.last_day)
+select
+    scope_id,
+    period_start,
+    feed_id,
+    name,
+    org_id,
+    linked_on
+from scope_feeds
+where kind = 'application'

@@ -28,19 +28,12 @@ observed as (
         item_holdings.domain,
         item_holdings.holder_id,
         item_holdings.last_day,
+        item_holdings.listed_on,
         greatest(
             cast(item_holdings.last_day - interval '5' year as date), first_day.day
         ) as unused_since
     from first_day
     cross join item_holdings
-),
-
-first_listed as (
-    select
-        item_code,
-        min(coalesce(valid_from, date '1900-01-01')) as listed_on
-    from items
-    group by item_code
 ),
 
 uses as (
@@ -115,17 +108,15 @@ select
     observed.name,
     observed.domain,
     observed.holder_id,
-    first_listed.listed_on,
+    observed.listed_on,
     observed.unused_since
 from observed
-inner join first_listed
-    on
-        observed.item_code = first_listed.item_code
-        and observed.unused_since >= first_listed.listed_on
 left anti join last_uses
     on
         observed.scope_id = last_uses.scope_id
         and observed.item_code = last_uses.item_code
         and observed.period_start = last_uses.period_start
         and observed.unused_since <= last_uses.used_on
-where observed.last_day >= observed.unused_since
+where
+    observed.last_day >= observed.unused_since
+    and observed.unused_since >= observed.listed_on

@@ -26,7 +26,9 @@ select
     bool_or(case $level when 'towns' then for_zhen or for_jiedao else is_comprehensive end) as numerator
 from choices
 cross join item_holdings
-where item_holdings.scope_id = 'district' and item_holdings.domain is not null
+where
+    item_holdings.scope_id in (select scope_id from scope_levels)
+    and item_holdings.domain is not null
 group by
     choices.choice,
     item_holdings.scope_id,

@@ -29,16 +29,17 @@ daily as (
 )
 
 select
-    'district' as scope_id,
+    asked.scope_id,
     period_days.period_start,
     sum(daily.rejects) as numerator,
     sum(daily.lines) as denominator
 from daily
 inner join period_days on daily.day = period_days.day
-group by period_days.period_start
+inner join scope_levels as asked on asked.is_whole
+group by asked.scope_id, period_days.period_start
 -- rows
 select
-    'district' as scope_id,
+    asked.scope_id,
     period_days.period_start,
     rejects.source,
     rejects.reason,
@@ -46,8 +47,9 @@ select
     count(*) as lines
 from rejects
 inner join period_days on local_date(rejects.landed_at) = period_days.day
-inner join (select distinct scope_id from scope_orgs) as asked on asked.scope_id = 'district'
+inner join scope_levels as asked on asked.is_whole
 group by
+    asked.scope_id,
     period_days.period_start,
     rejects.source,
     rejects.reason,

@@ -14,23 +14,9 @@
 -- type = "gauge"
 -- window = "now"
 with in_force as (
-    -- The district has every feed, whoever provides it.
-    select distinct
-        scope_ends.scope_id,
-        scope_ends.period_start,
-        scope_ends.last_day,
-        feeds.feed_id,
-        feeds.from_org_id as org_id,
-        feeds.cadence_days,
-        feeds.linked_on
-    from scope_ends
-    inner join feeds
-        on scope_ends.scope_id = 'district' or scope_ends.org_id = feeds.from_org_id
-    where
-        feeds.kind = 'data'
-        and feeds.linked_on <= scope_ends.last_day
-        and (feeds.valid_from is null or feeds.valid_from <= scope_ends.last_day)
-        and (feeds.valid_to is null or feeds.valid_to > scope_ends.last_day)
+    select *
+    from scope_feeds
+    where kind = 'data'
 ),
 
 deliveries as (

@@ -2,7 +2,7 @@
 -- title_en = "Size of a scene"
 -- group = "reform"
 -- indicator = 56
--- definition = "一个“监管一件事”场景涉及的事项、部门或镇街数，按登记的现状，不论是否上线。仅全区。Items, departments or 镇街 that a scene of 监管一件事 joins, as registered now, live or not. Whole district only."
+-- definition = "一个“监管一件事”场景涉及的事项、部门或镇街数，按登记的现状，不论是否上线；几个区各自登记的同一场景相加。仅全区。Items, departments or 镇街 that a scene of 监管一件事 joins, as registered now, live or not; of a scene that several districts register, the sum. Whole district only."
 -- source = "2024 report (夜市: 12 items, 5 departments, 22 镇街)"
 -- unit = "count"
 -- kind = "gauge"
@@ -20,29 +20,20 @@
 -- name = "scene_size"
 -- type = "gauge"
 -- window = "none"
-with asked as (
-    select distinct
-        scope_id,
-        period_start,
-        last_day
-    from scope_ends
-    where scope_id = 'district'
-)
-
 select
     choices.choice,
-    asked.scope_id,
-    asked.period_start,
-    scenes.scene_id,
-    scenes.name,
-    scenes.status,
-    scenes.live_on,
+    scope_scenes.scope_id,
+    scope_scenes.period_start,
+    scope_scenes.scene_id,
+    scope_scenes.district_id,
+    scope_scenes.name,
+    scope_scenes.status,
+    scope_scenes.live_on,
     case $part
-        when 'departments' then scenes.departments
-        when 'towns' then scenes.towns
-        else scenes.items
+        when 'departments' then scope_scenes.departments
+        when 'towns' then scope_scenes.towns
+        else scope_scenes.items
     end as value
 from choices
-cross join asked
-cross join scenes
-where scenes.scene_id = $scene
+cross join scope_scenes
+where scope_scenes.scene_id = $scene

@@ -14,21 +14,12 @@
 -- name = "scenes_live"
 -- type = "gauge"
 -- window = "now"
-with asked as (
-    select distinct
-        scope_id,
-        period_start,
-        last_day
-    from scope_ends
-    where scope_id = 'district'
-)
-
 select
-    asked.scope_id,
-    asked.period_start,
-    scenes.scene_id,
-    scenes.name,
-    scenes.live_on
-from asked
-inner join scenes on asked.last_day >= scenes.live_on
-where scenes.status = 'live'
+    scope_scenes.scope_id,
+    scope_scenes.period_start,
+    scope_scenes.scene_id,
+    max(scope_scenes.name) as name,
+    min(scope_scenes.live_on) as live_on
+from scope_scenes
+where scope_scenes.status = 'live' and scope_scenes.last_day >= scope_scenes.live_on
+group by scope_scenes.scope_id, scope_scenes.period_start, scope_scenes.scene_id

@@ -44,9 +44,11 @@ select distinct
     ordered.day as day_of_most,
     orgs.valid_to is null or orgs.valid_to > ordered.last_day as is_in_force
 from ordered
+inner join scope_orgs on ordered.scope_id = scope_orgs.scope_id
 inner join orgs
     on
-        orgs.kind = 'team'
+        scope_orgs.org_id = orgs.org_id
+        and orgs.kind = 'team'
         and orgs.established_by = 'district'
         and (orgs.valid_from is null or orgs.valid_from <= ordered.last_day)
 where ordered.place = 1

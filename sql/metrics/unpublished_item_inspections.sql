@@ -17,24 +17,38 @@
 with published as (
     select
         item_code,
+        district_id,
         coalesce(valid_from, date '1900-01-01') as valid_from,
         coalesce(valid_to, date '9999-12-31') as valid_to
     from items
     where is_published
+),
+
+finished as (
+    select
+        finished_inspections.*,
+        org_districts.district_id
+    from finished_inspections
+    left join org_districts
+        on
+            finished_inspections.org_id = org_districts.org_id
+            and finished_inspections.finished_date >= org_districts.valid_from
+            and finished_inspections.finished_date < org_districts.valid_to
+    where (finished_inspections.kind is distinct from 'patrol')
 )
 
 select
-    finished_inspections.scope_id,
-    finished_inspections.period_start,
-    finished_inspections.inspection_id,
-    finished_inspections.org_id,
-    finished_inspections.party_id,
-    finished_inspections.item_code,
-    finished_inspections.finished_date
-from finished_inspections
-left join published
+    finished.scope_id,
+    finished.period_start,
+    finished.inspection_id,
+    finished.org_id,
+    finished.party_id,
+    finished.item_code,
+    finished.finished_date
+from finished
+left anti join published
     on
-        finished_inspections.item_code = published.item_code
-        and finished_inspections.finished_date >= published.valid_from
-        and finished_inspections.finished_date < published.valid_to
-where published.item_code is null and (finished_inspections.kind is distinct from 'patrol')
+        finished.item_code = published.item_code
+        and (published.district_id is null or published.district_id = finished.district_id)
+        and finished.finished_date >= published.valid_from
+        and finished.finished_date < published.valid_to

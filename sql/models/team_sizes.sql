@@ -4,32 +4,40 @@
 -- grain = ["scope_id", "period_start", "day"]
 with district_teams as (
     select distinct
-        org_id,
-        coalesce(valid_from, date '1900-01-01') as valid_from,
-        coalesce(valid_to, date '9999-12-31') as valid_to
+        scope_orgs.scope_id,
+        orgs.org_id,
+        coalesce(orgs.valid_from, date '1900-01-01') as valid_from,
+        coalesce(orgs.valid_to, date '9999-12-31') as valid_to
     from orgs
-    where kind = 'team' and established_by = 'district'
+    inner join scope_orgs on orgs.org_id = scope_orgs.org_id
+    inner join scope_levels on scope_orgs.scope_id = scope_levels.scope_id
+    where orgs.kind = 'team' and orgs.established_by = 'district'
 ),
 
 asked as (
-    select distinct
-        scope_id,
-        period_start,
-        last_day
-    from scope_ends
-    where scope_id = 'district'
+    select
+        scope_levels.scope_id,
+        periods.period_start,
+        periods.period_end - 1 as last_day
+    from scope_levels
+    cross join periods
 ),
 
 days as (
     -- The number of teams changes on these days only.
     select
+        asked.scope_id,
         asked.period_start,
         asked.last_day,
         district_teams.valid_from as day
     from asked
-    inner join district_teams on asked.last_day >= district_teams.valid_from
+    inner join district_teams
+        on
+            asked.scope_id = district_teams.scope_id
+            and asked.last_day >= district_teams.valid_from
     union
     select
+        scope_id,
         period_start,
         last_day,
         last_day as day
@@ -37,15 +45,15 @@ days as (
 )
 
 select
-    asked.scope_id,
+    days.scope_id,
     days.period_start,
     days.last_day,
     days.day,
     count(distinct district_teams.org_id) as teams
 from days
-inner join asked on days.period_start = asked.period_start
 inner join district_teams
     on
-        days.day >= district_teams.valid_from
+        days.scope_id = district_teams.scope_id
+        and days.day >= district_teams.valid_from
         and days.day < district_teams.valid_to
-group by asked.scope_id, days.period_start, days.last_day, days.day
+group by days.scope_id, days.period_start, days.last_day, days.day

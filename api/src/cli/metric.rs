@@ -35,7 +35,7 @@ pub(super) async fn run(args: MetricArgs, definitions: Arc<Definitions>) -> anyh
         anyhow::ensure!(days > 0, "--window is at least 1");
         periods = metric::trailing(&periods, days);
     }
-    let scopes = metric::resolve(view.orgs(), &args.scope)?;
+    let scopes = view.tree().resolve(&args.scope)?;
     let parameters = parse_parameters(&args.parameters)?;
     let as_of = looked_at_on(&view, args.as_of);
     let request = Request { periods: &periods, scopes: &scopes, parameters: &parameters, as_of };

@@ -158,8 +158,9 @@ pub(super) struct AskedNumbers {
     /// The length of the buckets; left out, the whole period is one. Not every metric has every grain.
     #[param(inline, value_type = Option<GrainName>)]
     grain: Option<Grain>,
-    /// What it is about: `district`, `towns`, `departments`, `teams`, `area:NAME`, a unit's id, or members of one as
-    /// in `towns/*`; several are separated by commas. Left out, the district.
+    /// What it is about: `district` (the whole tree), `towns`, `departments`, `teams`, `area:NAME`, a unit's id, what is
+    /// under a unit as in `UNIT/towns`, or members of one as in `towns/*`; several are separated by commas. Left out, all that
+    /// the caller may ask about.
     scope: Option<String>,
     /// Makes each bucket the so many days up to its end.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 36525)]
@@ -218,7 +219,10 @@ impl Asked {
         }
         let grain = asked.grain.unwrap_or(Grain::All);
         metric.check_grain(grain)?;
-        let scopes = metric::resolve(view.orgs(), asked.scope.as_deref().unwrap_or("district"))?;
+        // Who is kept to a unit means that by everything.
+        let own = visitor.caller.scope.as_deref();
+        let asked_scope = asked.scope.as_deref().or(own).unwrap_or(view.tree().whole_id());
+        let scopes = view.tree().resolve(asked_scope)?;
         server.door().sight().check_scopes(&visitor.caller, view, &scopes)?;
         let mut periods = metric::periods(Period { start: from, end: to }, grain);
         if let Some(Exact(days)) = asked.window {

@@ -1,13 +1,11 @@
 //! Whether the server works, and what its lake holds.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
 use chrono::NaiveDate;
-use pipeline::metric::{self, ScopeKind};
-use pipeline::reference::Org;
+use pipeline::metric::{Scope, ScopeKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -118,15 +116,21 @@ pub(super) struct ScopeEntry {
     name_en: Option<String>,
     #[schema(schema_with = schema::scope_kind)]
     kind: &'static str,
-    /// Of a unit, what sort it is by the newest version of the register: `town`, `department`, `team`, or another word
-    /// of the register such as `district`; empty for a unit that only the log knows.
+    /// Of a unit, what sort it is by the newest version of the register: `town`, `department`, `team`, `district`, `municipality`,
+    /// `province`, `country`, or another word of the register; empty for a unit that only the log knows.
     #[schema(required)]
     org_kind: Option<String>,
+    /// The unit whose kind or area it is, as in `UNIT/towns`; empty for those of the whole tree.
+    #[schema(required)]
+    under: Option<String>,
 }
 
 /// The scopes that the caller may ask about.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Scopes {
+    /// Everything that the caller may ask about, as one scope: the whole tree, or the account's own unit.
+    #[schema(required)]
+    whole: Option<String>,
     scopes: Vec<ScopeEntry>,
 }
 
@@ -147,23 +151,27 @@ pub(super) async fn scopes(
 ) -> Json<Scopes> {
     let view = server.view();
     let access = server.door().sight().access(&visitor.caller, &view).ok();
-    let mut versions: Vec<&Org> = view.orgs().iter().collect();
-    versions.sort_by_key(|org| org.valid_from);
-    // The newest takes the place of those before it.
-    let org_kinds: HashMap<&str, &str> =
-        versions.iter().map(|org| (org.org_id.as_str(), org.kind.as_str())).collect();
-    let scopes = metric::all_scopes(view.orgs())
+    let tree = view.tree();
+    let org_kind = |org_id: &str| {
+        let newest = tree.versions(org_id).max_by_key(|org| org.valid_from);
+        newest.map(|org| org.kind.clone())
+    };
+    let is_theirs =
+        |scope: &&Scope| access.as_ref().is_some_and(|access| access.covers(scope.org_ids()));
+    let theirs: Vec<&Scope> = tree.all_scopes().iter().filter(is_theirs).collect();
+    // The first of the widest: the whole tree before the unit that is its top.
+    let whole = theirs.iter().rev().max_by_key(|scope| scope.members.len());
+    let whole = whole.map(|scope| scope.scope_id.clone());
+    let scopes = theirs
         .into_iter()
-        .filter(|scope| access.as_ref().is_some_and(|access| access.covers(scope.org_ids())))
         .map(|scope| ScopeEntry {
+            scope: scope.scope_id.clone(),
+            name: scope.name.clone(),
+            name_en: scope.name_en.clone(),
             kind: scope.kind.name(),
-            org_kind: (scope.kind == ScopeKind::Org)
-                .then(|| org_kinds.get(scope.scope_id.as_str()).map(|kind| (*kind).to_owned()))
-                .flatten(),
-            scope: scope.scope_id,
-            name: scope.name,
-            name_en: scope.name_en,
+            org_kind: (scope.kind == ScopeKind::Org).then(|| org_kind(&scope.scope_id)).flatten(),
+            under: scope.under.clone(),
         })
         .collect();
-    Json(Scopes { scopes })
+    Json(Scopes { whole, scopes })
 }

@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::DataFrame;
 use pipeline::access::Access;
-use pipeline::metric::{self, Catalogue, Scope};
+use pipeline::metric::{Catalogue, Scope};
 use pipeline::pseudonym::Identities;
 use pipeline::query::{Guarded, View};
 use tokio::sync::OnceCell;
@@ -106,7 +106,7 @@ impl Sight {
     /// What a caller may see. Fails when the account's scope is none of the lake's.
     pub fn access(&self, caller: &Caller, view: &View) -> Result<Access, Refused> {
         let orgs = caller.scope.as_deref().map(|scope| {
-            let scopes = metric::resolve(view.orgs(), scope).map_err(|_| {
+            let scopes = view.tree().resolve(scope).map_err(|_| {
                 Refused::Forbidden(format!(
                     "the scope `{scope}` of the account `{}` is none of this lake; correct the account",
                     caller.name

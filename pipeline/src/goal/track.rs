@@ -144,7 +144,7 @@ async fn track_goal(
 /// The aims of a goal on a day: its own, then those of scopes with targets of their own, the last one that has
 /// begun of each.
 fn aims(view: &View, goal: &Goal, as_of: NaiveDate) -> Result<Vec<Aim>> {
-    let resolve = |scope: &str| metric::resolve(view.orgs(), scope);
+    let resolve = |scope: &str| view.tree().resolve(scope);
     let mut aims: Vec<Aim> = Vec::new();
     for scope in resolve(&goal.scope)? {
         aims.push(Aim { scope, target: goal.target, path: goal.path.clone(), due: goal.due });
@@ -571,7 +571,7 @@ pub async fn try_forecasts(
     scopes: &str,
 ) -> Result<Vec<Tried>> {
     let year = Year::of(goals.year)?;
-    let scopes = metric::resolve(view.orgs(), scopes)?;
+    let scopes = view.tree().resolve(scopes)?;
     let mut tried = Vec::new();
     for goal in goals.iter() {
         let Ok(metric) = catalogue.get(&goal.metric) else { continue };

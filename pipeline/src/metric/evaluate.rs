@@ -6,14 +6,14 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type};
 use chrono::NaiveDate;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
 use crate::metric::answers::Question;
 use crate::metric::catalogue::{Choice, Kind, Metric};
 use crate::metric::period::Period;
 use crate::metric::prepared::{CHOICE, Prepared};
-use crate::metric::scope::{Scope, all_scopes};
+use crate::metric::scope::Scope;
 use crate::metric::suppress;
 use crate::pseudonym::Identities;
 use crate::query::View;
@@ -97,16 +97,17 @@ async fn answer(
         return compute(view, metric, request, choices).await;
     };
     // What is withheld must not depend on who asks for what: two answers could be subtracted.
+    let asked: HashSet<&str> = request.scopes.iter().map(|scope| scope.scope_id.as_str()).collect();
     let mut scopes = request.scopes.to_vec();
-    for scope in suppress::neighbours(request.scopes, all_scopes(view.orgs())) {
-        if !scopes.iter().any(|asked| asked.scope_id == scope.scope_id) {
-            scopes.push(scope);
+    for scope in suppress::neighbours(request.scopes, view.tree().all_scopes()) {
+        if !asked.contains(scope.scope_id.as_str()) {
+            scopes.push(scope.clone());
         }
     }
     let wider = Request { scopes: &scopes, ..request.clone() };
     let mut answers = compute(view, metric, &wider, choices).await?;
     for samples in &mut answers {
-        suppress::withhold(samples, &scopes, view.orgs(), least as f64);
+        suppress::withhold(samples, &scopes, view.tree(), least as f64);
         samples.truncate(request.scopes.len() * request.periods.len());
     }
     Ok(answers)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::metric::catalogue::Metric;
 use crate::metric::evaluate::{Request, Sample, evaluate};
-use crate::metric::scope::{Scope, ScopeKind, all_scopes};
+use crate::metric::scope::{Scope, ScopeKind, Tree};
 use crate::query::View;
 use crate::reference::Org;
 
@@ -40,14 +40,15 @@ pub async fn compare(
             metric.id()
         )));
     }
+    let tree = view.tree();
     let units: Vec<Scope> =
-        all_scopes(view.orgs()).into_iter().filter(|scope| scope.kind == ScopeKind::Org).collect();
+        tree.all_scopes().iter().filter(|scope| scope.kind == ScopeKind::Org).cloned().collect();
     let all = evaluate(view, metric, &Request { scopes: &units, ..request.clone() }).await?;
     let mut values: BTreeMap<(String, usize), Vec<f64>> = BTreeMap::new();
     let n_periods = request.periods.len();
     for (place, sample) in all.iter().enumerate() {
         if let Some(value) = sample.value {
-            let kind = kind_of(view.orgs(), &sample.scope_id, sample);
+            let kind = kind_of(tree, &sample.scope_id, sample);
             values.entry((kind, place % n_periods)).or_default().push(value);
         }
     }
@@ -57,7 +58,7 @@ pub async fn compare(
         if scope.kind != ScopeKind::Org {
             return None;
         }
-        let kind = kind_of(view.orgs(), &sample.scope_id, sample);
+        let kind = kind_of(tree, &sample.scope_id, sample);
         let values = values.get(&(kind.clone(), place % n_periods))?;
         (values.len() >= 3).then(|| Peers {
             kind,
@@ -71,8 +72,8 @@ pub async fn compare(
 }
 
 /// The kind of a unit on the last day of a sample's period; that of its newest version if it has none then.
-fn kind_of(orgs: &[Org], org_id: &str, sample: &Sample) -> String {
-    let versions = || orgs.iter().filter(|org| org.org_id == org_id);
+fn kind_of(tree: &Tree, org_id: &str, sample: &Sample) -> String {
+    let versions = || tree.versions(org_id);
     let last_day = sample.period.end.pred_opt().unwrap_or(sample.period.end);
     let holds = |org: &&Org| {
         org.valid_from.is_none_or(|from| from <= last_day)

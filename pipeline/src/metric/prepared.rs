@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Int32Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use chrono::NaiveDate;
 use datafusion::logical_expr::AggregateUDF;
@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::memory::MemoryTable;
 use crate::metric::catalogue::{Choice, Kind, Metric};
 use crate::metric::evaluate::{Request, missing};
+use crate::metric::scope::{Scope, ScopeKind};
 use crate::query::View;
 use crate::zone::days_of;
 
@@ -189,7 +190,7 @@ async fn planned(
     }
     frame.with_param_values(read).map_err(Error::query(what))
 }
-/// Registers `periods`, `period_days` and `scope_orgs`, which every metric's query joins, and `period_sets`.
+/// Registers `periods`, `period_days`, `scope_orgs` and `scope_levels`, which metrics' queries join, and `period_sets`.
 fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<()> {
     let dates = |dates: Vec<NaiveDate>| -> ArrayRef {
         Arc::new(Date32Array::from_iter_values(dates.into_iter().map(days_of)))
@@ -229,6 +230,15 @@ fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<(
             ("valid_from", dates(members().map(|(_, _, span)| span.start).collect())),
             ("valid_to", dates(members().map(|(_, _, span)| span.end).collect())),
         ],
+    )?;
+    let levels = || request.scopes.iter().filter(|scope| scope.is_level);
+    let level_ids: StringArray = levels().map(|scope| Some(scope.scope_id.as_str())).collect();
+    let is_whole = |scope: &Scope| matches!(scope.kind, ScopeKind::Tree(_));
+    let wholes: BooleanArray = levels().map(|scope| Some(is_whole(scope))).collect();
+    register(
+        context,
+        "scope_levels",
+        &[("scope_id", Arc::new(level_ids)), ("is_whole", Arc::new(wholes))],
     )
 }
 

@@ -1,6 +1,7 @@
 //! Scopes: the sets of units that a number can be about. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 
@@ -8,11 +9,64 @@ use crate::error::{Error, Result};
 use crate::metric::period::Period;
 use crate::reference::Org;
 
+/// How far up a tree of units reaches. Its name is the kind of the units of that level, and what the whole tree is
+/// called in requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// 区县.
+    District,
+    /// 市.
+    Municipality,
+    /// 省.
+    Province,
+    /// 全国.
+    Country,
+}
+
+impl Level {
+    /// Every level, from below.
+    pub const ALL: [Self; 4] = [Self::District, Self::Municipality, Self::Province, Self::Country];
+
+    /// The name in labels, answers and the register of units.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::District => "district",
+            Self::Municipality => "municipality",
+            Self::Province => "province",
+            Self::Country => "country",
+        }
+    }
+
+    /// What all units of the level are called in a request, as in `districts/*`.
+    fn plural(self) -> &'static str {
+        match self {
+            Self::District => "districts",
+            Self::Municipality => "municipalities",
+            Self::Province => "provinces",
+            Self::Country => "countries",
+        }
+    }
+
+    /// What a whole tree of this level is called.
+    fn title(self) -> (&'static str, &'static str) {
+        match self {
+            Self::District => ("全区", "District"),
+            Self::Municipality => ("全市", "Municipality"),
+            Self::Province => ("全省", "Province"),
+            Self::Country => ("全国", "Country"),
+        }
+    }
+
+    fn of_kind(kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == kind)
+    }
+}
+
 /// What sort of scope it is; distinct counts do not add up from one sort to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScopeKind {
     /// The whole tree.
-    District,
+    Tree(Level),
     /// All units of a kind.
     Kind,
     /// All units of an area (片区).
@@ -25,7 +79,7 @@ impl ScopeKind {
     /// The name in labels and answers.
     pub fn name(self) -> &'static str {
         match self {
-            Self::District => "district",
+            Self::Tree(level) => level.name(),
             Self::Kind => "kind",
             Self::Area => "area",
             Self::Org => "org",
@@ -36,7 +90,7 @@ impl ScopeKind {
 /// A resolved scope: its units, each with the days on which it belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// What it is called in requests: `district`, `towns`, `area:NAME` or a unit's id.
+    /// What it is called in requests: `district`, `towns`, `area:NAME`, a unit's id, or `UNIT/towns`.
     pub scope_id: String,
     /// Its name for people.
     pub name: String,
@@ -44,6 +98,10 @@ pub struct Scope {
     pub name_en: Option<String>,
     /// What sort of scope it is.
     pub kind: ScopeKind,
+    /// The unit whose kind or area it is; `None` for those of the whole tree.
+    pub under: Option<String>,
+    /// Whether it stands for a level of the tree: the whole of it, or all of a district of several.
+    pub is_level: bool,
     /// Units and the half-open spans in which they belong to the scope.
     pub members: Vec<(String, Period)>,
 }
@@ -58,107 +116,364 @@ impl Scope {
 const KINDS: [(&str, &str, &str); 3] =
     [("towns", "town", "镇街"), ("departments", "department", "部门"), ("teams", "team", "支队")];
 
+/// The name of the whole tree that every lake understands, whatever its level: goals and addresses are made for it.
 const DISTRICT: &str = "district";
 
-/// Resolves a request: `district`, `towns`, `departments`, `teams`, `area:NAME`, a unit's id, or all
-/// members of one at once (`towns/*`, `district/*`; `areas/*` for every area). Several are separated by commas.
-pub fn resolve(orgs: &[Org], request: &str) -> Result<Vec<Scope>> {
-    let parts = || request.split(',').map(str::trim).filter(|part| !part.is_empty());
-    if parts().next().is_none() {
-        return Err(Error::Request(
-            "no scope is given; use district, towns, departments, teams, area:NAME or a unit's id"
-                .to_owned(),
-        ));
-    }
-    let mut scopes: Vec<Scope> = Vec::new();
-    for part in parts() {
-        for scope in resolve_one(orgs, part)? {
-            if !scopes.iter().any(|known| known.scope_id == scope.scope_id) {
-                scopes.push(scope);
+/// The units of a lake, as the tree that they form over time.
+#[derive(Debug, Default)]
+pub struct Tree {
+    orgs: Vec<Org>,
+    /// Places of each unit's versions.
+    versions: HashMap<String, Vec<usize>>,
+    /// Places of the versions that name a unit as their parent.
+    below: HashMap<String, Vec<usize>>,
+    level: Option<Level>,
+    all: OnceLock<Vec<Scope>>,
+}
+
+impl Tree {
+    /// The tree of a register's versions of units.
+    pub fn new(orgs: Vec<Org>) -> Self {
+        let (mut versions, mut below) = (HashMap::new(), HashMap::new());
+        for (place, org) in orgs.iter().enumerate() {
+            versions.entry(org.org_id.clone()).or_insert_with(Vec::new).push(place);
+            if let Some(parent_id) = &org.parent_id {
+                below.entry(parent_id.clone()).or_insert_with(Vec::new).push(place);
             }
         }
+        let level = orgs.iter().filter_map(|org| Level::of_kind(&org.kind)).max();
+        Self { orgs, versions, below, level, all: OnceLock::new() }
     }
-    Ok(scopes)
-}
 
-/// Every scope that a lake has: the whole tree, the kinds, the areas and the units.
-pub fn all_scopes(orgs: &[Org]) -> Vec<Scope> {
-    let mut scopes = vec![district(orgs)];
-    scopes.extend(
-        KINDS.iter().map(|(id, kind, name)| of_kind(orgs, id, kind, name)).filter(is_not_empty),
-    );
-    scopes.extend(areas(orgs));
-    scopes.extend(org_ids(orgs, |_| true).into_iter().map(|id| of_org(orgs, &id)));
-    scopes
-}
+    /// Every version of every unit.
+    pub fn orgs(&self) -> &[Org] {
+        &self.orgs
+    }
 
-fn is_not_empty(scope: &Scope) -> bool {
-    !scope.members.is_empty()
-}
+    /// The versions of a unit; none of one that the register does not know.
+    pub fn versions<'t>(&'t self, org_id: &str) -> impl Iterator<Item = &'t Org> {
+        self.versions.get(org_id).into_iter().flatten().map(|place| &self.orgs[*place])
+    }
 
-fn resolve_one(orgs: &[Org], request: &str) -> Result<Vec<Scope>> {
-    if let Some(group) = request.strip_suffix("/*") {
-        if group == "areas" {
-            return Ok(areas(orgs));
+    /// The highest level that a unit of the register has; `District` where none says so.
+    pub fn level(&self) -> Level {
+        self.level.unwrap_or(Level::District)
+    }
+
+    /// What the whole tree is called in requests.
+    pub fn whole_id(&self) -> &'static str {
+        self.level().name()
+    }
+
+    /// Resolves a request: the whole tree (`district`, or the name of its level), `towns`, `departments`, `teams`,
+    /// `area:NAME`, a unit's id, a part of what is under a unit (`UNIT/towns`, `UNIT/area:NAME`), or all members of one at
+    /// once (`towns/*`, `district/*`; `areas/*` for every area, `districts/*` for every district of several). Several are
+    /// separated by commas.
+    pub fn resolve(&self, request: &str) -> Result<Vec<Scope>> {
+        let parts = || request.split(',').map(str::trim).filter(|part| !part.is_empty());
+        if parts().next().is_none() {
+            return Err(Error::Request(format!("no scope is given; {}", self.usage())));
         }
-        let members: BTreeSet<String> = resolve_one(orgs, group)?
+        let mut scopes: Vec<Scope> = Vec::new();
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        for part in parts() {
+            for scope in self.resolve_one(part)? {
+                if known.insert(scope.scope_id.clone()) {
+                    scopes.push(scope);
+                }
+            }
+        }
+        Ok(scopes)
+    }
+
+    /// Every scope that a lake has: the whole tree, the kinds, the areas, those of its districts where there are several
+    /// under one top, and the units.
+    pub fn all_scopes(&self) -> &[Scope] {
+        self.all.get_or_init(|| {
+            let mut scopes = vec![self.whole()];
+            scopes.extend(self.kinds(None));
+            scopes.extend(self.areas_listed());
+            for unit in self.lower_levels() {
+                scopes.extend(self.kinds(Some(unit)));
+            }
+            scopes.extend(org_ids(&self.orgs, |_| true).into_iter().map(|id| self.of_org(&id)));
+            scopes
+        })
+    }
+
+    /// Of each unit the districts that it is under, with the half-open spans of that; a district is under itself.
+    pub fn districts(&self) -> Vec<(String, String, Period)> {
+        let mut found = Vec::new();
+        for district_id in org_ids(&self.orgs, |org| org.kind == DISTRICT) {
+            for (org_id, span) in self.of_org(&district_id).members {
+                found.push((org_id, district_id.clone(), span));
+            }
+        }
+        found
+    }
+
+    /// The units of levels below the top's, in the order of their ids: the districts of a municipality.
+    fn lower_levels(&self) -> BTreeSet<&str> {
+        let is_lower = |org: &&Org| self.is_lower(&org.kind);
+        self.orgs.iter().filter(is_lower).map(|org| org.org_id.as_str()).collect()
+    }
+
+    fn is_lower(&self, kind: &str) -> bool {
+        Level::of_kind(kind).is_some_and(|level| level < self.level())
+    }
+
+    fn knows(&self, org_id: &str) -> bool {
+        self.versions.contains_key(org_id)
+    }
+
+    fn newest(&self, org_id: &str) -> Option<&Org> {
+        self.versions(org_id).max_by_key(|org| org.valid_from)
+    }
+
+    fn usage(&self) -> String {
+        format!("use {}, towns, departments, teams, area:NAME or a unit's id", self.whole_id())
+    }
+
+    fn resolve_one(&self, request: &str) -> Result<Vec<Scope>> {
+        if request == self.whole_id() || request == DISTRICT {
+            return Ok(vec![self.whole()]);
+        }
+        if let Some(found) = self.part(None, request)? {
+            return Ok(found);
+        }
+        if self.knows(request) {
+            return Ok(vec![self.of_org(request)]);
+        }
+        for (at, _) in request.match_indices('/') {
+            let (unit, part) = (&request[..at], &request[at + 1..]);
+            if self.knows(unit)
+                && let Some(found) = self.part(Some(unit), part)?
+            {
+                return Ok(found);
+            }
+        }
+        let Some(group) = request.strip_suffix("/*") else { return Err(self.unknown(request)) };
+        let members: BTreeSet<String> = self
+            .resolve_one(group)?
             .into_iter()
             .flat_map(|scope| scope.members)
             .map(|(org_id, _)| org_id)
             .collect();
-        return Ok(members.iter().map(|org_id| of_org(orgs, org_id)).collect());
+        Ok(members.iter().map(|org_id| self.of_org(org_id)).collect())
     }
-    if request == DISTRICT {
-        return Ok(vec![district(orgs)]);
+
+    /// A kind, an area, every area or every unit of a level, of the whole tree or of what is under a unit; `None` for
+    /// another word.
+    fn part(&self, under: Option<&str>, part: &str) -> Result<Option<Vec<Scope>>> {
+        if part == "areas/*" {
+            return Ok(Some(if under.is_none() { self.areas_listed() } else { self.areas(under) }));
+        }
+        if let Some(plural) = part.strip_suffix("/*")
+            && let Some(level) = Level::ALL.into_iter().find(|level| level.plural() == plural)
+        {
+            let units = self.members(under, |org| org.kind == level.name());
+            let ids: BTreeSet<&str> = units.iter().map(|(org_id, _)| org_id.as_str()).collect();
+            return Ok(Some(ids.into_iter().map(|org_id| self.of_org(org_id)).collect()));
+        }
+        if let Some((id, kind, name)) = KINDS.iter().find(|(id, _, _)| *id == part) {
+            return Ok(Some(vec![self.of_kind(under, id, kind, name)]));
+        }
+        if !part.starts_with("area:") {
+            return Ok(None);
+        }
+        if under.is_none() {
+            let mut of_districts = self.areas_listed();
+            of_districts.retain(|scope| scope.scope_id.ends_with(&format!("/{part}")));
+            if of_districts.len() > 1 {
+                let ids: Vec<&str> =
+                    of_districts.iter().take(5).map(|scope| scope.scope_id.as_str()).collect();
+                return Err(Error::Request(format!(
+                    "several districts have `{part}`; say which: {}",
+                    ids.join(", ")
+                )));
+            }
+        }
+        let id = qualified(under, part);
+        Ok(self.areas(under).into_iter().find(|scope| scope.scope_id == id).map(|it| vec![it]))
     }
-    if let Some((id, kind, name)) = KINDS.iter().find(|(id, _, _)| *id == request) {
-        return Ok(vec![of_kind(orgs, id, kind, name)]);
+
+    fn unknown(&self, request: &str) -> Error {
+        let near: Vec<&str> = self
+            .all_scopes()
+            .iter()
+            .map(|scope| scope.scope_id.as_str())
+            .filter(|id| id.contains(request) || request.contains(id))
+            .take(5)
+            .collect();
+        let hint = if near.is_empty() {
+            self.usage()
+        } else {
+            format!("did you mean {}?", near.join(", "))
+        };
+        Error::Request(format!("there is no scope `{request}`; {hint}"))
     }
-    let found = match request.strip_prefix("area:") {
-        Some(_) => areas(orgs).into_iter().find(|scope| scope.scope_id == request),
-        None => orgs.iter().any(|org| org.org_id == request).then(|| of_org(orgs, request)),
-    };
-    found.map(|scope| vec![scope]).ok_or_else(|| unknown(orgs, request))
+
+    fn whole(&self) -> Scope {
+        let (name, name_en) = self.level().title();
+        Scope {
+            scope_id: self.whole_id().to_owned(),
+            name: name.to_owned(),
+            name_en: Some(name_en.to_owned()),
+            kind: ScopeKind::Tree(self.level()),
+            under: None,
+            is_level: true,
+            members: self.whole_tree(),
+        }
+    }
+
+    /// Every unit at all times: an event of a unit outside its validity still happened in the tree.
+    fn whole_tree(&self) -> Vec<(String, Period)> {
+        org_ids(&self.orgs, |_| true).into_iter().map(|org_id| (org_id, ALWAYS)).collect()
+    }
+
+    fn kinds(&self, under: Option<&str>) -> Vec<Scope> {
+        KINDS
+            .iter()
+            .map(|(id, kind, name)| self.of_kind(under, id, kind, name))
+            .filter(|scope| !scope.members.is_empty())
+            .collect()
+    }
+
+    fn of_kind(&self, under: Option<&str>, id: &str, kind: &str, name: &str) -> Scope {
+        let unit = under.and_then(|unit| self.newest(unit));
+        let en = unit.and_then(|unit| unit.name_en.as_ref());
+        Scope {
+            scope_id: qualified(under, id),
+            name: format!("{}{name}", unit.map_or("", |unit| unit.name.as_str())),
+            name_en: match (under, en) {
+                (None, _) => Some(capitalised(id)),
+                (Some(_), Some(unit)) => Some(format!("{unit}: {id}")),
+                (Some(_), None) => None,
+            },
+            kind: ScopeKind::Kind,
+            under: under.map(str::to_owned),
+            is_level: false,
+            members: self.members(under, |org| org.kind == kind),
+        }
+    }
+
+    /// The areas of the tree. Those of several districts are told apart: two may have an eastern one.
+    fn areas_listed(&self) -> Vec<Scope> {
+        if self.level() == Level::District {
+            return self.areas(None);
+        }
+        let districts = org_ids(&self.orgs, |org| org.kind == DISTRICT);
+        districts.iter().flat_map(|district_id| self.areas(Some(district_id))).collect()
+    }
+
+    fn areas(&self, under: Option<&str>) -> Vec<Scope> {
+        let inside: Option<BTreeSet<String>> =
+            under.map(|unit| self.of_org(unit).members.into_iter().map(|(id, _)| id).collect());
+        let is_inside = |org: &&Org| inside.as_ref().is_none_or(|ids| ids.contains(&org.org_id));
+        let names: BTreeSet<&str> =
+            self.orgs.iter().filter(is_inside).filter_map(|org| org.area.as_deref()).collect();
+        let unit = under.and_then(|unit| self.newest(unit)).map_or("", |unit| unit.name.as_str());
+        names
+            .into_iter()
+            .map(|area| Scope {
+                scope_id: qualified(under, &format!("area:{area}")),
+                name: format!("{unit}{area}"),
+                name_en: None,
+                kind: ScopeKind::Area,
+                under: under.map(str::to_owned),
+                is_level: false,
+                members: self.members(under, |org| org.area.as_deref() == Some(area)),
+            })
+            .filter(|scope| !scope.members.is_empty())
+            .collect()
+    }
+
+    /// The versions that belong, each while it is valid and under the unit.
+    fn members(
+        &self,
+        under: Option<&str>,
+        belongs: impl Fn(&Org) -> bool,
+    ) -> Vec<(String, Period)> {
+        let mut found: BTreeMap<String, Vec<Period>> = BTreeMap::new();
+        match under {
+            None => {
+                for org in self.orgs.iter().filter(|org| belongs(org)) {
+                    found.entry(org.org_id.clone()).or_default().push(span(org));
+                }
+            }
+            Some(unit) => {
+                for (org_id, while_under) in self.of_org(unit).members {
+                    for org in self.versions(&org_id).filter(|org| belongs(org)) {
+                        if let Some(both) = common(span(org), while_under) {
+                            found.entry(org_id.clone()).or_default().push(both);
+                        }
+                    }
+                }
+            }
+        }
+        flat(found)
+    }
+
+    fn of_org(&self, org_id: &str) -> Scope {
+        let mut found: BTreeMap<String, Vec<Period>> = BTreeMap::new();
+        // The unit itself is always in its own scope; units under it while they are under it.
+        let mut above = vec![(org_id.to_owned(), ALWAYS)];
+        while let Some((parent, while_above)) = above.pop() {
+            let below = self.below.get(&parent).into_iter().flatten();
+            let spans = found.entry(parent).or_default();
+            // A circle of parents comes back to a span that is known.
+            if spans.contains(&while_above) {
+                continue;
+            }
+            spans.push(while_above);
+            for org in below.map(|place| &self.orgs[*place]) {
+                if let Some(under) = common(span(org), while_above) {
+                    above.push((org.org_id.clone(), under));
+                }
+            }
+        }
+        let newest = self.newest(org_id);
+        Scope {
+            scope_id: org_id.to_owned(),
+            name: newest.map_or_else(|| org_id.to_owned(), |org| org.name.clone()),
+            name_en: newest.and_then(|org| org.name_en.clone()),
+            kind: ScopeKind::Org,
+            under: None,
+            is_level: newest.is_some_and(|org| self.is_lower(&org.kind)),
+            members: flat(found),
+        }
+    }
 }
 
-fn unknown(orgs: &[Org], request: &str) -> Error {
-    let ids: Vec<String> = all_scopes(orgs).into_iter().map(|scope| scope.scope_id).collect();
-    let near: Vec<_> = ids
-        .iter()
-        .filter(|id| id.contains(request) || request.contains(id.as_str()))
-        .take(5)
-        .map(String::as_str)
-        .collect();
-    let hint = if near.is_empty() {
-        "use district, towns, departments, teams, area:NAME or a unit's id".to_owned()
-    } else {
-        format!("did you mean {}?", near.join(", "))
-    };
-    Error::Request(format!("there is no scope `{request}`; {hint}"))
+fn qualified(under: Option<&str>, id: &str) -> String {
+    under.map_or_else(|| id.to_owned(), |unit| format!("{unit}/{id}"))
 }
 
 fn span(org: &Org) -> Period {
-    Period { start: org.valid_from.unwrap_or(FIRST_DAY), end: org.valid_to.unwrap_or(LAST_DAY) }
+    Period {
+        start: org.valid_from.unwrap_or(ALWAYS.start),
+        end: org.valid_to.unwrap_or(ALWAYS.end),
+    }
+}
+
+/// The days of both; `None` where there are none.
+fn common(one: Period, other: Period) -> Option<Period> {
+    let both = Period { start: one.start.max(other.start), end: one.end.min(other.end) };
+    (both.start < both.end).then_some(both)
 }
 
 /// Bounds for versions that are open: SQL compares dates instead of asking for NULL. Both lie within
 /// what every engine can read.
-const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1900, 1, 1) {
-    Some(day) => day,
-    None => NaiveDate::MIN,
+const ALWAYS: Period = Period {
+    start: match NaiveDate::from_ymd_opt(1900, 1, 1) {
+        Some(day) => day,
+        None => NaiveDate::MIN,
+    },
+    end: match NaiveDate::from_ymd_opt(9999, 12, 31) {
+        Some(day) => day,
+        None => NaiveDate::MAX,
+    },
 };
-const LAST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
-    Some(day) => day,
-    None => NaiveDate::MAX,
-};
-
-fn members(orgs: &[Org], belongs: impl Fn(&Org) -> bool) -> Vec<(String, Period)> {
-    let mut found: BTreeMap<String, Vec<Period>> = BTreeMap::new();
-    for org in orgs.iter().filter(|org| belongs(org)) {
-        found.entry(org.org_id.clone()).or_default().push(span(org));
-    }
-    flat(found)
-}
 
 /// Members with their spans united: on a day of two versions of a unit it is still one member.
 fn flat(found: BTreeMap<String, Vec<Period>>) -> Vec<(String, Period)> {
@@ -181,82 +496,9 @@ fn org_ids(orgs: &[Org], belongs: impl Fn(&Org) -> bool) -> BTreeSet<String> {
     orgs.iter().filter(|org| belongs(org)).map(|org| org.org_id.clone()).collect()
 }
 
-fn district(orgs: &[Org]) -> Scope {
-    Scope {
-        scope_id: DISTRICT.to_owned(),
-        name: "全区".to_owned(),
-        name_en: Some("District".to_owned()),
-        kind: ScopeKind::District,
-        members: whole_tree(orgs),
-    }
-}
-
-/// Every unit at all times: an event of a unit outside its validity still happened in the district.
-fn whole_tree(orgs: &[Org]) -> Vec<(String, Period)> {
-    let always = Period { start: FIRST_DAY, end: LAST_DAY };
-    org_ids(orgs, |_| true).into_iter().map(|org_id| (org_id, always)).collect()
-}
-
-fn of_kind(orgs: &[Org], id: &str, kind: &str, name: &str) -> Scope {
-    Scope {
-        scope_id: id.to_owned(),
-        name: name.to_owned(),
-        name_en: Some(capitalised(id)),
-        kind: ScopeKind::Kind,
-        members: members(orgs, |org| org.kind == kind),
-    }
-}
-
 fn capitalised(word: &str) -> String {
     let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
     first.to_uppercase() + rest
-}
-
-fn areas(orgs: &[Org]) -> Vec<Scope> {
-    let names: BTreeSet<&str> = orgs.iter().filter_map(|org| org.area.as_deref()).collect();
-    names
-        .into_iter()
-        .map(|area| Scope {
-            scope_id: format!("area:{area}"),
-            name: area.to_owned(),
-            name_en: None,
-            kind: ScopeKind::Area,
-            members: members(orgs, |org| org.area.as_deref() == Some(area)),
-        })
-        .collect()
-}
-
-fn of_org(orgs: &[Org], org_id: &str) -> Scope {
-    let mut found: BTreeMap<String, Vec<Period>> = BTreeMap::new();
-    // The unit itself is always in its own scope; units under it while they are under it.
-    let always = Period { start: FIRST_DAY, end: LAST_DAY };
-    let mut above = vec![(org_id.to_owned(), always)];
-    while let Some((parent, while_above)) = above.pop() {
-        let spans = found.entry(parent.clone()).or_default();
-        // A circle of parents comes back to a span that is known.
-        if spans.contains(&while_above) {
-            continue;
-        }
-        spans.push(while_above);
-        for org in orgs.iter().filter(|org| org.parent_id.as_deref() == Some(parent.as_str())) {
-            let own = span(org);
-            let under = Period {
-                start: own.start.max(while_above.start),
-                end: own.end.min(while_above.end),
-            };
-            if under.start < under.end {
-                above.push((org.org_id.clone(), under));
-            }
-        }
-    }
-    let newest = orgs.iter().filter(|org| org.org_id == org_id).max_by_key(|org| org.valid_from);
-    Scope {
-        scope_id: org_id.to_owned(),
-        name: newest.map_or_else(|| org_id.to_owned(), |org| org.name.clone()),
-        name_en: newest.and_then(|org| org.name_en.clone()),
-        kind: ScopeKind::Org,
-        members: flat(found),
-    }
 }
 
 #[cfg(test)]
@@ -288,7 +530,7 @@ mod tests {
 
     #[track_caller]
     fn check(request: &str, expected: &[(&str, &[&str])]) {
-        let scopes = resolve(&orgs(), request).unwrap();
+        let scopes = Tree::new(orgs()).resolve(request).unwrap();
         let found: Vec<(&str, Vec<&str>)> = scopes
             .iter()
             .map(|scope| {
@@ -343,7 +585,8 @@ mod tests {
             team,
         ];
         let spans = |scope: &str| -> Vec<(String, String, String)> {
-            of_org(&orgs, scope)
+            Tree::new(orgs.to_vec())
+                .of_org(scope)
                 .members
                 .into_iter()
                 .filter(|(org_id, _)| org_id != scope)
@@ -358,19 +601,19 @@ mod tests {
 
     #[test]
     fn units_that_are_each_others_parents_are_an_end_all_the_same() {
-        let orgs = [org("a", "team", None, Some("b")), org("b", "team", None, Some("a"))];
-        assert_eq!(of_org(&orgs, "a").members.len(), 2);
+        let orgs = vec![org("a", "team", None, Some("b")), org("b", "team", None, Some("a"))];
+        assert_eq!(Tree::new(orgs).of_org("a").members.len(), 2);
     }
 
     #[test]
     fn no_scope_at_all_is_an_error_and_a_group_without_members_is_not() {
-        assert!(resolve(&orgs(), " ,").is_err());
-        assert_eq!(resolve(&[], "towns/*").unwrap(), []);
+        assert!(Tree::new(orgs()).resolve(" ,").is_err());
+        assert_eq!(Tree::default().resolve("towns/*").unwrap(), []);
     }
 
     #[test]
     fn an_unknown_scope_is_an_error_with_a_suggestion() {
-        let error = resolve(&orgs(), "long").unwrap_err().to_string();
+        let error = Tree::new(orgs()).resolve("long").unwrap_err().to_string();
         assert_eq!(error, "there is no scope `long`; did you mean longta?");
     }
 }

@@ -5,23 +5,22 @@
 //! would tell: then the next smallest are withheld as well (complementary suppression, as statistics
 //! offices do it). Differences between periods are not guarded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::metric::evaluate::Sample;
-use crate::metric::scope::{Scope, ScopeKind};
-use crate::reference::Org;
+use crate::metric::scope::{Scope, ScopeKind, Tree};
 
 /// The scopes of a lake that have a say in what is withheld of the scopes that are asked for: whoever is
 /// grouped with one of them, directly or by way of others.
-pub(super) fn neighbours(asked: &[Scope], all: Vec<Scope>) -> Vec<Scope> {
+pub(super) fn neighbours<'a>(asked: &[Scope], all: &'a [Scope]) -> Vec<&'a Scope> {
     let is_asked = |kind: ScopeKind| asked.iter().any(|scope| scope.kind == kind);
     let (kinds, orgs) = (is_asked(ScopeKind::Kind), is_asked(ScopeKind::Org));
-    all.into_iter()
+    all.iter()
         .filter(|scope| match scope.kind {
             ScopeKind::Kind => kinds,
             ScopeKind::Org => orgs,
             // Only their own number tells whether they are withheld.
-            ScopeKind::District | ScopeKind::Area => false,
+            ScopeKind::Tree(_) | ScopeKind::Area => false,
         })
         .collect()
 }
@@ -30,9 +29,9 @@ pub(super) fn neighbours(asked: &[Scope], all: Vec<Scope>) -> Vec<Scope> {
 ///
 /// `samples` has, for each scope in order, one sample for each period; the scopes must include every
 /// [neighbour](neighbours), or groups are guarded as far as they are there.
-pub(super) fn withhold(samples: &mut [Sample], scopes: &[Scope], orgs: &[Org], least: f64) {
+pub(super) fn withhold(samples: &mut [Sample], scopes: &[Scope], tree: &Tree, least: f64) {
     let n_periods = samples.len() / scopes.len().max(1);
-    let groups = groups(scopes, orgs);
+    let groups = groups(scopes, tree);
     for period in 0..n_periods {
         let at = |scope: usize| scope * n_periods + period;
         let persons: Vec<Option<f64>> = (0..scopes.len())
@@ -97,35 +96,51 @@ fn withheld(
 }
 
 /// The groups of scopes whose sum is a scope too: the units of the tree, of each kind, area and parent,
-/// and the kinds of the tree.
-fn groups(scopes: &[Scope], orgs: &[Org]) -> Vec<Vec<usize>> {
+/// and the kinds of the tree; and the same of each district of several.
+fn groups(scopes: &[Scope], tree: &Tree) -> Vec<Vec<usize>> {
+    let levels = levels_above(tree);
     let mut of_sum: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, scope) in scopes.iter().enumerate() {
         match scope.kind {
             ScopeKind::Kind => {
-                of_sum.entry("kinds of the tree".to_owned()).or_default().push(index)
+                let of = scope.under.as_deref().unwrap_or_default();
+                of_sum.entry(format!("kinds of {of}")).or_default().push(index);
             }
             ScopeKind::Org => {
                 of_sum.entry("units of the tree".to_owned()).or_default().push(index);
-                let versions = orgs.iter().filter(|org| org.org_id == scope.scope_id);
-                let sums: BTreeSet<String> = versions
-                    .flat_map(|org| {
-                        let kind = format!("kind {}", org.kind);
-                        let area = org.area.as_ref().map(|area| format!("area {area}"));
-                        let parent =
-                            org.parent_id.as_ref().map(|parent| format!("parent {parent}"));
-                        [Some(kind), area, parent]
-                    })
-                    .flatten()
-                    .collect();
+                let above = levels.get(scope.scope_id.as_str()).into_iter().flatten().copied();
+                let wholes: Vec<&str> = std::iter::once("").chain(above).collect();
+                let mut sums: BTreeSet<String> = BTreeSet::new();
+                for org in tree.versions(&scope.scope_id) {
+                    for of in &wholes {
+                        sums.insert(format!("kind {} of {of}", org.kind));
+                        sums.extend(org.area.as_ref().map(|area| format!("area {area} of {of}")));
+                    }
+                    sums.extend(org.parent_id.as_ref().map(|parent| format!("parent {parent}")));
+                }
                 for sum in sums {
                     of_sum.entry(sum).or_default().push(index);
                 }
             }
-            ScopeKind::District | ScopeKind::Area => {}
+            ScopeKind::Tree(_) | ScopeKind::Area => {}
         }
     }
     of_sum.into_values().collect()
+}
+
+/// The districts, municipalities … below the top that each unit has ever been under.
+fn levels_above(tree: &Tree) -> HashMap<&str, Vec<&str>> {
+    let mut above: HashMap<&str, Vec<&str>> = HashMap::new();
+    let is_level = |scope: &&Scope| scope.is_level && scope.kind == ScopeKind::Org;
+    for level in tree.all_scopes().iter().filter(is_level) {
+        for org_id in level.org_ids().filter(|org_id| *org_id != level.scope_id) {
+            let levels = above.entry(org_id).or_default();
+            if levels.last() != Some(&level.scope_id.as_str()) {
+                levels.push(&level.scope_id);
+            }
+        }
+    }
+    above
 }
 
 #[cfg(test)]

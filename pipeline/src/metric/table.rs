@@ -28,7 +28,7 @@ use crate::memory::MemoryTable;
 use crate::metric::catalogue::{Catalogue, Choice, Metric};
 use crate::metric::evaluate::{Request, Sample, evaluate_each};
 use crate::metric::period::{Grain, Period, periods};
-use crate::metric::scope::{Scope, all_scopes, resolve};
+use crate::metric::scope::Scope;
 use crate::query::View;
 use crate::zone::{date_of, days_of, local_date, start_of_day};
 
@@ -56,9 +56,8 @@ impl Desk {
     }
 
     fn scopes(&self) -> Vec<Scope> {
-        let mut scopes = all_scopes(self.view.orgs());
-        scopes.retain(|scope| self.may_ask(scope));
-        scopes
+        let all = self.view.tree().all_scopes().iter();
+        all.filter(|scope| self.may_ask(scope)).cloned().collect()
     }
 
     /// The days of the log.
@@ -427,7 +426,7 @@ impl Bound {
 
 /// `metric('id', from, to [, grain [, scope [, 'parameter=value' …]]])`: the numbers of a metric for a period, cut into
 /// buckets as the API cuts it. The days are dates, texts of days, or moments (RFC 3339), whose local days are meant; grain
-/// `all` and scope `district` unless said otherwise.
+/// `all` and the whole tree as scope unless said otherwise.
 #[derive(Debug)]
 pub(crate) struct MetricFunction {
     desk: Arc<Desk>,
@@ -474,8 +473,9 @@ impl TableFunctionImpl for MetricFunction {
         }
         let grain = Grain::parse(text(3)?.as_deref().unwrap_or("all")).map_err(told)?;
         metric.check_grain(grain).map_err(told)?;
-        let asked = text(4)?.unwrap_or_else(|| "district".to_owned());
-        let scopes = resolve(self.desk.view.orgs(), &asked).map_err(told)?;
+        let tree = self.desk.view.tree();
+        let asked = text(4)?.unwrap_or_else(|| tree.whole_id().to_owned());
+        let scopes = tree.resolve(&asked).map_err(told)?;
         if let Some(scope) = scopes.iter().find(|scope| !self.desk.may_ask(scope)) {
             return plan_err!("scope `{}` is not within yours", scope.scope_id);
         }

@@ -133,7 +133,7 @@ pub(crate) async fn ask(
 /// The scopes that a question names. Members of a group are those that the period saw: a unit that was
 /// dissolved before is not silent but gone.
 fn scopes_of(view: &View, question: &Question) -> std::result::Result<Vec<Scope>, Reason> {
-    let scopes = metric::resolve(view.orgs(), &question.scope).map_err(|error| {
+    let scopes = view.tree().resolve(&question.scope).map_err(|error| {
         tracing::debug!("a text asks for a scope that there is not: {error}");
         Reason::from(format!("没有范围 {}", question.scope))
     })?;
@@ -142,7 +142,7 @@ fn scopes_of(view: &View, question: &Question) -> std::result::Result<Vec<Scope>
     }
     let period = question.period;
     let existed = |scope: &Scope| {
-        let mut versions = view.orgs().iter().filter(|org| org.org_id == scope.scope_id);
+        let mut versions = view.tree().versions(&scope.scope_id);
         versions.any(|org| {
             org.valid_from.is_none_or(|from| from < period.end)
                 && org.valid_to.is_none_or(|to| to > period.start)

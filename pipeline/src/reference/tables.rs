@@ -72,12 +72,14 @@ pub const TABLES: &[Definition] = &[
             ("valid_to", Date),
         ],
     },
-    // The lists of enforcement items: who may exercise which, by list version.
+    // The lists of enforcement items: who may exercise which, by list version. As in the tables below, a row without a
+    // `district_id` is for the whole tree, one with it for that district of several.
     Definition {
         name: "items",
-        key: &["item_code", "valid_from"],
+        key: &["item_code", "district_id", "valid_from"],
         columns: &[
             ("item_code", Text),
+            ("district_id", Text),
             ("name", Text),
             ("domain", Text),
             ("kind", Text),
@@ -110,9 +112,10 @@ pub const TABLES: &[Definition] = &[
     // Published yearly caps of inspections by domain and risk tier.
     Definition {
         name: "inspection_caps",
-        key: &["domain", "risk_tier", "valid_from"],
+        key: &["domain", "risk_tier", "district_id", "valid_from"],
         columns: &[
             ("domain", Text),
+            ("district_id", Text),
             ("risk_tier", Text),
             ("max_per_year", Whole),
             ("source", Text),
@@ -137,9 +140,10 @@ pub const TABLES: &[Definition] = &[
     // Scenes of 监管一件事.
     Definition {
         name: "scenes",
-        key: &["scene_id"],
+        key: &["scene_id", "district_id"],
         columns: &[
             ("scene_id", Text),
+            ("district_id", Text),
             ("name", Text),
             ("status", Text),
             ("items", Whole),
@@ -158,6 +162,7 @@ pub const TABLES: &[Definition] = &[
             ("name", Text),
             ("kind", Text),
             ("from_org_id", Text),
+            ("district_id", Text),
             ("cadence_days", Whole),
             ("linked_on", Date),
             ("is_synthetic", Flag),

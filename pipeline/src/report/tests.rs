@@ -33,15 +33,15 @@ fn org(org_id: &str, name: &str, kind: &str, from: Option<&str>, to: Option<&str
 #[test]
 fn a_report_is_named_after_the_district_and_the_unit_of_its_period() {
     let change = Some("2025-11-06");
-    let orgs = [
+    let tree = Tree::new(vec![
         org("district-yubei", "渝北区", "district", None, change),
         org("district-liangjiang", "两江新区", "district", change, None),
         org("district-beibei", "北碚区", "district", change, None),
         org("town-longxi", "龙溪街道", "town", None, change),
         org("town-longxi", "新龙溪街道", "town", change, None),
-    ];
+    ]);
     let title = |edition: Edition| {
-        let subject = Subject::of(&orgs, &edition, edition.period().unwrap()).unwrap();
+        let subject = Subject::of(&tree, &edition, edition.period().unwrap()).unwrap();
         edition.title(&subject.name)
     };
     assert_eq!(title(Edition::Year(2024)), "渝北区2024年度行政执法工作情况报告");
@@ -53,5 +53,5 @@ fn a_report_is_named_after_the_district_and_the_unit_of_its_period() {
     assert_eq!(unit(2024), "龙溪街道2024年度行政执法工作情况报告");
     assert_eq!(unit(2026), "新龙溪街道2026年度行政执法工作情况报告");
     let nobody = Edition::Unit(2024, "town-nowhere".to_owned());
-    assert!(Subject::of(&orgs, &nobody, nobody.period().unwrap()).is_err());
+    assert!(Subject::of(&tree, &nobody, nobody.period().unwrap()).is_err());
 }

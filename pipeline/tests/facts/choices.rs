@@ -9,8 +9,8 @@ use crate::harness::{day, simulated_district, wait};
 fn ask(view: &View, metric: &Metric, choices: &[Choice]) -> Vec<Vec<Sample>> {
     let whole = Period { start: day("2025-01-01"), end: day("2025-07-01") };
     let periods = metric::periods(whole, Grain::Quarter);
-    let mut scopes = metric::resolve(view.orgs(), "district").unwrap();
-    scopes.extend(metric::resolve(view.orgs(), "towns").unwrap());
+    let mut scopes = view.tree().resolve("district").unwrap();
+    scopes.extend(view.tree().resolve("towns").unwrap());
     let request = Request {
         periods: &periods,
         scopes: &scopes,

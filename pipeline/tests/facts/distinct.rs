@@ -10,15 +10,19 @@ use proptest::test_runner::Config;
 
 use crate::harness::{Line, TestLake, ask_of, day, line, number, question, rows, unsuppressed};
 
-/// Two towns of which one is abolished, one that changes its area, and a department with a team that comes
-/// to it later. `stranger` is a unit that only events know.
+/// A city of two districts. The east has a town, one that is abolished, and one that goes over to the west, where there is
+/// an area of the same name; the west has a department with a team that comes to it later. `stranger` is a unit that only
+/// events know.
 const ORGS: &str = "\
 org_id,kind,area,parent_id,valid_from,valid_to
-longta,town,南部,,2020-01-01,
-old,town,南部,,2020-01-01,2024-02-10
-border,town,南部,,2020-01-01,2024-02-15
-border,town,北部,,2024-02-15,
-market,department,,,2020-01-01,
+city,municipality,,,2020-01-01,
+east,district,,city,2020-01-01,
+west,district,,city,2020-01-01,
+longta,town,南部,east,2020-01-01,
+old,town,南部,east,2020-01-01,2024-02-10
+border,town,南部,east,2020-01-01,2024-02-15
+border,town,南部,west,2024-02-15,
+market,department,,west,2020-01-01,
 team,team,,market,2024-02-05,
 ";
 
@@ -26,23 +30,34 @@ const UNITS: [&str; 6] = ["longta", "old", "border", "market", "team", "stranger
 
 /// Each scope's units, with the days on which they belong to it, as the register above amounts to.
 const SCOPE_UNITS: &str = "
-    ('district', 'longta', '1900-01-01', '2100-01-01'), ('district', 'old', '1900-01-01', '2100-01-01'),
-    ('district', 'border', '1900-01-01', '2100-01-01'), ('district', 'market', '1900-01-01', '2100-01-01'),
-    ('district', 'team', '1900-01-01', '2100-01-01'), ('district', 'stranger', '1900-01-01', '2100-01-01'),
+    ('municipality', 'longta', '1900-01-01', '2100-01-01'), ('municipality', 'old', '1900-01-01', '2100-01-01'),
+    ('municipality', 'border', '1900-01-01', '2100-01-01'), ('municipality', 'market', '1900-01-01', '2100-01-01'),
+    ('municipality', 'team', '1900-01-01', '2100-01-01'), ('municipality', 'stranger', '1900-01-01', '2100-01-01'),
+    ('city', 'longta', '2020-01-01', '2100-01-01'), ('city', 'old', '2020-01-01', '2024-02-10'),
+    ('city', 'border', '2020-01-01', '2100-01-01'), ('city', 'market', '2020-01-01', '2100-01-01'),
+    ('city', 'team', '2024-02-05', '2100-01-01'),
+    ('east', 'longta', '2020-01-01', '2100-01-01'), ('east', 'old', '2020-01-01', '2024-02-10'),
+    ('east', 'border', '2020-01-01', '2024-02-15'),
+    ('west', 'border', '2024-02-15', '2100-01-01'), ('west', 'market', '2020-01-01', '2100-01-01'),
+    ('west', 'team', '2024-02-05', '2100-01-01'),
     ('towns', 'longta', '2020-01-01', '2100-01-01'), ('towns', 'old', '2020-01-01', '2024-02-10'),
     ('towns', 'border', '2020-01-01', '2100-01-01'),
+    ('east/towns', 'longta', '2020-01-01', '2100-01-01'), ('east/towns', 'old', '2020-01-01', '2024-02-10'),
+    ('east/towns', 'border', '2020-01-01', '2024-02-15'),
+    ('west/towns', 'border', '2024-02-15', '2100-01-01'),
     ('departments', 'market', '2020-01-01', '2100-01-01'),
-    ('teams', 'team', '2024-02-05', '2100-01-01'),
-    ('area:南部', 'longta', '2020-01-01', '2100-01-01'), ('area:南部', 'old', '2020-01-01', '2024-02-10'),
-    ('area:南部', 'border', '2020-01-01', '2024-02-15'),
-    ('area:北部', 'border', '2024-02-15', '2100-01-01'),
+    ('west/departments', 'market', '2020-01-01', '2100-01-01'),
+    ('teams', 'team', '2024-02-05', '2100-01-01'), ('west/teams', 'team', '2024-02-05', '2100-01-01'),
+    ('east/area:南部', 'longta', '2020-01-01', '2100-01-01'), ('east/area:南部', 'old', '2020-01-01', '2024-02-10'),
+    ('east/area:南部', 'border', '2020-01-01', '2024-02-15'),
+    ('west/area:南部', 'border', '2024-02-15', '2100-01-01'),
     ('longta', 'longta', '1900-01-01', '2100-01-01'), ('old', 'old', '1900-01-01', '2100-01-01'),
     ('border', 'border', '1900-01-01', '2100-01-01'),
     ('market', 'market', '1900-01-01', '2100-01-01'), ('market', 'team', '2024-02-05', '2100-01-01'),
     ('team', 'team', '1900-01-01', '2100-01-01'), ('stranger', 'stranger', '1900-01-01', '2100-01-01')";
 
-const SCOPES: &str =
-    "district,towns,departments,teams,area:南部,area:北部,longta,old,border,market,team,stranger";
+const SCOPES: &str = "municipality,districts/*,city,towns,departments,teams,areas/*,east/towns,west/towns,\
+    west/departments,west/teams,longta,old,border,market,team,stranger";
 
 /// Each level with its event types and the days on which an officer needs one.
 const LEVELS: [(&str, &str, u32); 3] = [

@@ -45,6 +45,11 @@ fn sql() -> PathBuf {
 static CATALOGUE: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::load(&DEFINITIONS).expect("the shipped metrics"));
 
+/// The shipped metrics.
+pub(crate) fn catalogue() -> &'static Catalogue {
+    &CATALOGUE
+}
+
 /// Runs a future of the library to its end.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)
@@ -250,6 +255,7 @@ pub(crate) fn simulated_district() -> TestLake {
         events: 0,
         officers: 0,
         orgs: 0,
+        districts: 0,
         seed: 2024,
         format: simulate::Format::Parquet,
     };
@@ -354,7 +360,7 @@ pub(crate) fn ask_of(
     let metric = catalogue.get(question.metric)?;
     let whole = Period { start: day(question.from), end: day(question.to) };
     let periods = metric::periods(whole, Grain::parse(question.grain)?);
-    let scopes = metric::resolve(view.orgs(), question.scope)?;
+    let scopes = view.tree().resolve(question.scope)?;
     let request = Request {
         periods: &periods,
         scopes: &scopes,

@@ -34,6 +34,8 @@ mod choices;
 
 mod distinct;
 
+mod districts;
+
 mod slt;
 
 mod goals;

@@ -235,12 +235,13 @@ fn landing_delay(own: u64) -> i64 {
 /// Names two officers of the unit; one act in a hundred has only one. A tenth of a unit never acts.
 fn push_team(platform: &Platform, org: usize, hash: u64, row: &mut Row) {
     let (first, count) = platform.officers(org);
+    let at = row.occurred_at;
     let acting = (count * 89).div_ceil(100);
     let lead = skewed(mix(hash ^ 0x55), acting);
-    push_officer(&mut row.officer_ids[0], first + lead);
+    push_officer(&mut row.officer_ids[0], platform.posted(org, first + lead, at));
     if acting > 1 && spread(hash, 100) > 0 {
         let other = (lead + 1 + spread(mix(hash ^ 0x66), acting - 1)) % acting;
-        push_officer(&mut row.officer_ids[1], first + other);
+        push_officer(&mut row.officer_ids[1], platform.posted(org, first + other, at));
     }
 }
 
@@ -365,7 +366,7 @@ fn describe_case(platform: &Platform, org: usize, what: What, subject: u64, row:
 fn describe_filler(platform: &Platform, org: usize, what: What, own: u64, row: &mut Row) {
     row.channel = if spread(own, 3) > 0 { "app" } else { "pc" };
     let (first, count) = platform.officers(org);
-    let anyone = first + skewed(mix(own ^ 0xee), count);
+    let anyone = platform.posted(org, first + skewed(mix(own ^ 0xee), count), row.occurred_at);
     match spread(mix(own ^ 0xff), 1000) {
         0..45 => {
             row.event_type = "patrol.recorded";

@@ -1,7 +1,7 @@
 //! The units, officers and volumes of a `scale` platform, and its reference tables.
 
 use crate::simulate::dice::{mix, spread};
-use crate::simulate::rhythm::BusyClock;
+use crate::simulate::rhythm::{BusyClock, DAY, DAYS_2024, Moment};
 use crate::simulate::row::push_number;
 use crate::simulate::write::{CsvFile, ITEMS, OFFICERS, ORGS, PARTIES};
 use crate::simulate::{Error, Options, Summary};
@@ -32,15 +32,22 @@ pub(super) struct Platform {
     pub(super) first_officer: Vec<u32>,
     /// Running sum of the units' business; one entry per unit.
     business: Vec<u64>,
+    districts: usize,
 }
 
 impl Platform {
     /// Plans a platform of the asked size.
     pub(super) fn new(options: &Options) -> Result<Self, Error> {
-        if options.officers == 0 || options.orgs == 0 {
+        if options.officers == 0 || options.orgs == 0 || options.districts == 0 {
             return Err(Error::Options(
-                "a platform needs at least one officer and one unit".to_owned(),
+                "a platform needs at least one officer, one unit and one district".to_owned(),
             ));
+        }
+        if options.districts > options.orgs {
+            return Err(Error::Options(format!(
+                "{} units are too few for {} districts; every district needs one",
+                options.orgs, options.districts
+            )));
         }
         let seed = mix(options.seed);
         let first_officer = officer_blocks(seed, options.officers, options.orgs);
@@ -63,6 +70,7 @@ impl Platform {
             clock: BusyClock::new(),
             first_officer,
             business,
+            districts: options.districts as usize,
         })
     }
 
@@ -88,7 +96,55 @@ impl Platform {
         let first = u64::from(self.first_officer[org]);
         (first, u64::from(self.first_officer[org + 1]) - first)
     }
+
+    fn orgs(&self) -> usize {
+        self.business.len()
+    }
+
+    /// Returns the district of a unit; both are counted from zero.
+    fn district(&self, org: usize) -> usize {
+        org * self.districts / self.orgs()
+    }
+
+    /// Returns the first unit of a district.
+    fn first_org(&self, district: usize) -> usize {
+        (district * self.orgs()).div_ceil(self.districts)
+    }
+
+    /// Returns the unit that the movers of a unit go to: as far on as a district is large.
+    fn next_org(&self, org: usize) -> usize {
+        (org + self.orgs() / self.districts) % self.orgs()
+    }
+
+    /// Returns the unit whose movers come to a unit.
+    fn previous_org(&self, org: usize) -> usize {
+        (org + self.orgs() - self.orgs() / self.districts) % self.orgs()
+    }
+
+    /// Says whether an officer moves to the next district.
+    fn is_mover(&self, officer: u64) -> bool {
+        self.districts > 1 && officer % MOVERS == MOVERS - 1
+    }
+
+    /// Returns who does at `at` what an officer of a unit would do: after a move another one who has
+    /// come to the unit.
+    pub(super) fn posted(&self, org: usize, officer: u64, at: Moment) -> u64 {
+        if at < MOVED_AT || !self.is_mover(officer) {
+            return officer;
+        }
+        let (first, count) = self.officers(self.previous_org(org));
+        let came = (first / MOVERS + 1) * MOVERS - 1;
+        // Where nobody has come a colleague does it.
+        if came < first + count { came } else { officer - 1 }
+    }
 }
+
+/// One officer in this many moves to another district, where there are several.
+const MOVERS: u64 = 50;
+
+/// The day of their move, and its first moment.
+const MOVED_ON: &str = "2025-01-01";
+const MOVED_AT: Moment = DAYS_2024 as Moment * DAY;
 
 /// Returns `whole * part / parts` without overflow.
 fn portion(part: u64, parts: u64, whole: u64) -> u64 {
@@ -113,10 +169,10 @@ fn officer_blocks(seed: u64, officers: u32, orgs: u32) -> Vec<u32> {
 pub(super) fn write_reference(options: &Options, platform: &Platform) -> Result<Summary, Error> {
     let mut summary = Summary { events: 0, bytes: 0, files: Vec::new() };
     for csv in [
-        write_orgs(options)?,
+        write_orgs(options, platform)?,
         write_officers(options, platform)?,
         write_parties(options, platform)?,
-        write_items(options)?,
+        write_items(options, platform)?,
     ] {
         let (path, bytes) = csv.finish()?;
         summary.files.push(path);
@@ -125,24 +181,42 @@ pub(super) fn write_reference(options: &Options, platform: &Platform) -> Result<
     Ok(summary)
 }
 
-/// Of eight units three are towns, four departments, and the last is a team of the department before it.
-fn write_orgs(options: &Options) -> Result<CsvFile, Error> {
+/// Of eight units three are towns, four departments, and the last is a team of the department before it. Several
+/// districts are under a municipality, and have areas of the same names.
+fn write_orgs(options: &Options, platform: &Platform) -> Result<CsvFile, Error> {
     let mut csv = CsvFile::create(&options.out, "orgs", ORGS)?;
-    let areas = (options.orgs / 16).max(4);
-    for org in 0..options.orgs {
+    let has_districts = platform.districts > 1;
+    if has_districts {
+        csv.row(&format!(
+            "municipality-01,模拟市,Model City,municipality,,,,,false,,,,true,{VALID_FROM},"
+        ))?;
+        for district in 0..platform.districts {
+            let (number, id) = (district + 1, district_id(district));
+            csv.row(&format!(
+                "{id},第{number}区,District {number},district,,,municipality-01,,false,,,,true,{VALID_FROM},"
+            ))?;
+        }
+    }
+    for org in 0..platform.orgs() {
         let number = org + 1;
         let domain = org % 36 + 1;
+        let district = platform.district(org);
+        let first = platform.first_org(district);
+        let areas = ((platform.orgs() / platform.districts) / 16).max(4);
+        let parent = if has_districts { district_id(district) } else { String::new() };
+        let team_parent =
+            if org > first || !has_districts { format!("org-{org:04}") } else { parent.clone() };
         let values = match org % 8 {
             0..3 => format!(
-                "org-{number:04},第{number}镇街,Town {number},town,{},片区{:02},,镇街综合执法,true,agency,,,true,{VALID_FROM},",
+                "org-{number:04},第{number}镇街,Town {number},town,{},片区{:02},{parent},镇街综合执法,true,agency,,,true,{VALID_FROM},",
                 if org % 2 == 0 { "镇" } else { "街道" },
-                org / 8 % areas + 1,
+                (org - first) / 8 % areas + 1,
             ),
             3..7 => format!(
-                "org-{number:04},第{number}部门,Department {number},department,,,,领域{domain:02},true,agency,,,true,{VALID_FROM},"
+                "org-{number:04},第{number}部门,Department {number},department,,,{parent},领域{domain:02},true,agency,,,true,{VALID_FROM},"
             ),
             _ => format!(
-                "org-{number:04},第{number}支队,Team {number},team,,,org-{org:04},领域{domain:02},false,entrusted,district,,true,{VALID_FROM},"
+                "org-{number:04},第{number}支队,Team {number},team,,,{team_parent},领域{domain:02},false,entrusted,district,,true,{VALID_FROM},"
             ),
         };
         csv.row(&values)?;
@@ -150,22 +224,35 @@ fn write_orgs(options: &Options) -> Result<CsvFile, Error> {
     Ok(csv)
 }
 
+fn district_id(district: usize) -> String {
+    format!("district-{:03}", district + 1)
+}
+
 fn write_officers(options: &Options, platform: &Platform) -> Result<CsvFile, Error> {
     let mut csv = CsvFile::create(&options.out, "officers", OFFICERS)?;
     let mut values = String::new();
-    for org in 0..options.orgs as usize {
+    for org in 0..platform.orgs() {
         let (first, count) = platform.officers(org);
         for officer in first..first + count {
-            values.clear();
-            push_officer(&mut values, officer);
-            values.push(',');
-            push_org(&mut values, org);
-            values.push_str(if officer % 8 == 7 { ",B,500112" } else { ",A,500112" });
-            push_number(&mut values, officer + 1, 7);
-            values.push_str(",2022-06-01,,2023-12-01,true,");
-            values.push_str(VALID_FROM);
-            values.push(',');
-            csv.row(&values)?;
+            let moves = platform.is_mover(officer);
+            let postings = if moves {
+                &[(VALID_FROM, MOVED_ON), (MOVED_ON, "")][..]
+            } else {
+                &[(VALID_FROM, "")][..]
+            };
+            for (posting, (from, to)) in postings.iter().enumerate() {
+                values.clear();
+                push_officer(&mut values, officer);
+                values.push(',');
+                push_org(&mut values, if posting == 0 { org } else { platform.next_org(org) });
+                values.push_str(if officer % 8 == 7 { ",B,500112" } else { ",A,500112" });
+                push_number(&mut values, officer + 1, 7);
+                values.push_str(",2022-06-01,,2023-12-01,true,");
+                values.push_str(from);
+                values.push(',');
+                values.push_str(to);
+                csv.row(&values)?;
+            }
         }
     }
     Ok(csv)
@@ -189,18 +276,28 @@ fn write_parties(options: &Options, platform: &Platform) -> Result<CsvFile, Erro
     Ok(csv)
 }
 
-fn write_items(options: &Options) -> Result<CsvFile, Error> {
-    let mut csv = CsvFile::create(&options.out, "items", ITEMS)?;
-    for item in 0..ITEM_COUNT {
-        let number = item + 1;
-        let domain = item % 36 + 1;
-        let kind = ["penalty", "penalty", "inspection"][(item % 3) as usize];
-        // Units take turns in exercising the items; every sixth is on the list of the 镇, every seventh of the 街道.
-        let holder = item % u64::from(options.orgs) + 1;
-        let (for_zhen, for_jiedao) = (item % 6 == 0, item % 7 == 0);
-        csv.row(&format!(
-            "item-{number:04},事项{number:04},领域{domain:02},{kind},statutory,org-{holder:04},{for_zhen},{for_jiedao},1,true,true,{VALID_FROM},"
-        ))?;
+/// Every district has a list of all items. Its units take turns in exercising them; every sixth is on the list of the
+/// 镇, every seventh of the 街道, a little otherwise in each district.
+fn write_items(options: &Options, platform: &Platform) -> Result<CsvFile, Error> {
+    let has_districts = platform.districts > 1;
+    let columns = if has_districts { format!("{ITEMS},district_id") } else { ITEMS.to_owned() };
+    let mut csv = CsvFile::create(&options.out, "items", &columns)?;
+    for district in 0..platform.districts {
+        let first = platform.first_org(district);
+        let orgs = (platform.first_org(district + 1) - first) as u64;
+        let district_cell =
+            if has_districts { format!(",{}", district_id(district)) } else { String::new() };
+        for item in 0..ITEM_COUNT {
+            let number = item + 1;
+            let domain = item % 36 + 1;
+            let kind = ["penalty", "penalty", "inspection"][(item % 3) as usize];
+            let turn = item + district as u64;
+            let holder = first as u64 + turn % orgs + 1;
+            let (for_zhen, for_jiedao) = (turn % 6 == 0, turn % 7 == 0);
+            csv.row(&format!(
+                "item-{number:04},事项{number:04},领域{domain:02},{kind},statutory,org-{holder:04},{for_zhen},{for_jiedao},1,true,true,{VALID_FROM},{district_cell}"
+            ))?;
+        }
     }
     Ok(csv)
 }

@@ -14,6 +14,7 @@ fn options(out: &Path, events: u64) -> Options {
         events,
         officers: 500,
         orgs: 24,
+        districts: 1,
         seed: 7,
         format: Format::Ndjson,
     }

@@ -77,6 +77,7 @@ fn run(seed: u64) -> (TempDir, Summary) {
         events: 0,
         officers: 0,
         orgs: 0,
+        districts: 0,
         seed,
         format: Format::Ndjson,
     };
