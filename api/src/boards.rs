@@ -313,7 +313,7 @@ impl Board {
         let query = format!(
             "select coalesce({name}, scope_name, scope) as __text, scope as __value \
              from metrics.officers_on_roster where grain = 'all' \
-             order by case scope_kind when 'district' then 0 when 'kind' then 1 when 'area' then 2 else 3 end, 1"
+             order by case scope_kind when 'kind' then 1 when 'area' then 2 when 'org' then 3 else 0 end, 1"
         );
         json!([{
             "name": "scope", "label": language.text("{范围|Scope}"), "type": "query", "refresh": 1, "sort": 0,

@@ -61,17 +61,31 @@ export async function rowsByValue(id, period, grain, name, values, more = {}) {
   return values.map((value) => rows.filter((row) => values.length === 1 || row.parameters?.[name] === value));
 }
 
-// The members of a scope at once: a kind's, an area's, the district's units; whoever sees a few units only sees those.
+const known = (scope) => page.scopes.find((each) => each.scope === scope);
+
+// From below; a tree of units has one of them at its top.
+const LEVELS = ["district", "municipality", "province", "country"];
+const PLURALS = ["districts", "municipalities", "provinces"];
+const levelOf = (scope) => LEVELS.indexOf(known(scope)?.org_kind || known(scope)?.kind || "");
+
+// What a scope is compared by, asked for at once: its districts if it has several, else its units; of a unit those beside it.
 export function membersOf(scope) {
-  const kind = page.scopes.find((each) => each.scope === scope)?.kind;
-  if (["kind", "area", "district"].includes(kind)) return `${scope}/*`;
-  if (page.scopes.length === 0 || page.scopes.some((each) => each.scope === "district")) return "district/*";
+  const level = levelOf(scope), { kind, under } = known(scope) ?? {};
+  // A district that is nobody's part holds all units of its lake, whatever it is called.
+  if (level > 0) return kind === "org" ? `${scope}/${PLURALS[level - 1]}/*` : `${PLURALS[level - 1]}/*`;
+  if (level === 0 || ["kind", "area"].includes(kind)) return kind === "org" && !under ? `${page.whole}/*` : `${scope}/*`;
+  if (under && known(under)) return `${under}/*`;
+  if (page.scopes.length === 0 || LEVELS.includes(known(page.whole)?.kind)) return `${page.whole}/*`;
   return page.scopes.filter(isUnit).map((each) => each.scope).join(",");
 }
 
 export const isUnit = ({ kind }) => kind === "org";
 
-// A unit that others belong to, such as a district, stands for them all and is not one among them.
-const isWhole = (scope) => page.scopes.find((each) => each.scope === scope)?.org_kind === "district";
-export const unitsOf = async (url) => (await rowsOf(url)).filter((row) => !isWhole(row.scope));
+// A unit that others belong to, such as a district, stands for them all and is not one among them; districts are, among
+// themselves.
+export const isLevel = (scope) => LEVELS.includes(known(scope)?.org_kind);
+export async function unitsOf(url) {
+  const rows = await rowsOf(url), units = rows.filter((row) => !isLevel(row.scope));
+  return units.length ? units : rows;
+}
 export const unitNameOf = (row) => (!isZh() && page.scopes.find((each) => each.scope === row.scope)?.name_en) || row.scope_name || row.scope;

@@ -24,7 +24,7 @@ const words = {
   },
 };
 
-const nameOf = (goal) => `${titleOf(goal)}${goal.scope === "district" ? "" : ` · ${scopeName(goal.scope)}`}`;
+const nameOf = (goal) => `${titleOf(goal)}${goal.scope === page.whole ? "" : ` · ${scopeName(goal.scope)}`}`;
 // The year of the goals that are shown: the chosen one, or the newest that has any, which the server knows.
 let newest = "";
 const yearShown = () => page.own.year || newest;

@@ -141,7 +141,7 @@ function drawGoals() {
       $("goals-heading").textContent = t().goals(year);
       const statuses = figures(STATUSES.map((status) => figure(statusBadge(status), count(goals.filter((goal) => goal.status === status).length))));
       const off = goals.filter((goal) => goal.status === "off_course");
-      const list = element("ul", { class: "plain" }, off.map((goal) => element("li", {}, `${titleOf(goal)}${goal.scope === "district" ? "" : `（${scopeName(goal.scope)}）`}`)));
+      const list = element("ul", { class: "plain" }, off.map((goal) => element("li", {}, `${titleOf(goal)}${goal.scope === page.whole ? "" : `（${scopeName(goal.scope)}）`}`)));
       body.replaceChildren(statuses, element("p", { class: "summary" }, t().goalsSummary(count(off.length))), element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t().goalsSummary(count(off.length)) }, list));
     };
   });

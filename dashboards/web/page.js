@@ -1,6 +1,6 @@
 // What all pages share: words, navigation, filters, the URL, and following the lake. A page calls `start` with what it is.
 
-import { explain, getJson } from "./api.js";
+import { explain, getJson, isLevel, isUnit } from "./api.js";
 import {
   addDays, addMonths, defaultPeriod, isDay, later, monthOf, monthsOf, period, periodOf, quarterPeriod, sooner, yearPeriod,
 } from "./days.js";
@@ -34,7 +34,7 @@ export function address(change = {}, id = page.id) {
   return pathOf(id) + (text ? `?${text}` : "");
 }
 
-const defaultScope = () => (page.scopes.length && !page.scopes.some(({ scope }) => scope === "district") ? page.scopes[0].scope : "district");
+const defaultScope = () => page.whole;
 
 function readAddress() {
   const query = new URLSearchParams(location.search), found = periodOf(query);
@@ -81,9 +81,12 @@ function drawFilters() {
 function drawScopes() {
   const groups = new Map();
   const all = page.scopes.length ? page.scopes : Object.keys(t().scopes).map((scope) => ({ scope, kind: scope === "district" ? "district" : "kind" }));
-  const offered = all.filter((each) => !each.scope.endsWith("/*") && (definition.scopes?.(each) ?? true));
+  // Of the parts of several districts only those of the chosen one: a province has thousands.
+  const chosen = all.find(({ scope }) => scope === page.scope), district = chosen?.org_kind === "district" ? page.scope : chosen?.under;
+  const isNear = (each) => !each.under || each.under === district || isLevel(each.scope);
+  const offered = all.filter((each) => isNear(each) && (definition.scopes?.(each) ?? true));
   for (const each of offered) {
-    const group = each.org_kind || each.kind;
+    const group = each.scope === page.whole ? "whole" : each.under && !isUnit(each) ? "parts" : each.org_kind || each.kind;
     groups.set(group, [...(groups.get(group) ?? []), each]);
   }
   if (!all.some(({ scope }) => scope === page.scope)) groups.set("", [{ scope: page.scope }]);
@@ -202,6 +205,7 @@ async function learn() {
   page.unreachable = status instanceof Error ? explain(status) : "";
   page.bounds = boundsOf(page.status);
   page.scopes = scopes?.scopes ?? [];
+  page.whole = scopes?.whole ?? "district";
   page.catalogue = new Map((metrics?.metrics ?? []).map((metric) => [metric.id, metric]));
 }
 

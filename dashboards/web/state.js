@@ -4,6 +4,8 @@ export const page = {
   id: "",
   lang: "zh",
   scope: "district",
+  // Everything that whoever looks may ask about, as one scope.
+  whole: "district",
   period: null,
   // Choices that only this page has, as texts by name.
   own: {},

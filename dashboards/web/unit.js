@@ -99,7 +99,7 @@ start({
   draw() {
     if (chooseUnit()) return [];
     const year = page.period.from.slice(0, 4);
-    document.getElementById("crumbs").replaceChildren(element("a", { href: address({ scope: "district" }, "units") }, t().allUnits), " · ", element("a", { href: address({ own: { year, unit: page.scope } }, "report") }, t().report));
+    document.getElementById("crumbs").replaceChildren(element("a", { href: address({ scope: page.whole }, "units") }, t().allUnits), " · ", element("a", { href: address({ own: { year, unit: page.scope } }, "report") }, t().report));
     drawDefinitions([...TILES, ...MORE, "clocks_due", "clocks_overdue"]);
     return [...drawTiles(TILES, { peers: true }), activityChart(true), drawLimits(), drawPeers(), drawFigures(), inspectionsChart(), casesChart()];
   },

@@ -49,6 +49,8 @@ pub struct Model {
     header: Header,
     sql: String,
     fingerprint: String,
+    /// Whether it is made of a rollup and has a row for several things that are one there.
+    is_finer: bool,
 }
 
 /// The shipped tables that a rollup's query may join: when one changes, rollups are computed anew.
@@ -71,13 +73,13 @@ impl Model {
                 let mut hasher = inputs.clone();
                 hasher.update(sql.as_bytes());
                 let fingerprint = hasher.finalize().to_hex()[..16].to_owned();
-                Ok(Self { name: name.to_owned(), header, sql, fingerprint })
+                Ok(Self { name: name.to_owned(), header, sql, fingerprint, is_finer: false })
             })
             .collect::<Result<Vec<Self>>>()?;
-        let of_events: HashMap<String, String> = models
+        let of_events: HashMap<String, (String, usize)> = models
             .iter()
             .filter(|model| model.kind() == Kind::Rollup && model.of().is_none())
-            .map(|model| (model.name.clone(), model.fingerprint.clone()))
+            .map(|model| (model.name.clone(), (model.fingerprint.clone(), model.grain().len())))
             .collect();
         for model in &mut models {
             model.inherit(&of_events)?;
@@ -86,13 +88,14 @@ impl Model {
     }
 
     /// What is made of a rollup changes when that rollup's query does.
-    fn inherit(&mut self, of_events: &HashMap<String, String>) -> Result<()> {
+    fn inherit(&mut self, of_events: &HashMap<String, (String, usize)>) -> Result<()> {
         let Some(of) = self.of() else { return Ok(()) };
-        let (Kind::Rollup, Some(fingerprint)) = (self.kind(), of_events.get(of)) else {
+        let (Kind::Rollup, Some((fingerprint, grain))) = (self.kind(), of_events.get(of)) else {
             let file = format!("sql/models/{}.sql", self.name);
             let problem = format!("`of = \"{of}\"` is for rollups, and names a rollup of events");
             return Err(Error::definition(file, problem, "correct the header"));
         };
+        self.is_finer = self.grain().len() > *grain;
         self.fingerprint = format!("{}-{fingerprint}", self.fingerprint);
         Ok(())
     }
@@ -128,10 +131,14 @@ impl Model {
     }
 
     /// The rollup whose rows a rollup is made of, with `officer_numbers`, instead of events.
-    ///
-    /// It may have many rows for each of that rollup's, so that a [`crate::query::Reader`] leaves it in its files.
     pub fn of(&self) -> Option<&str> {
         self.header.of.as_deref()
+    }
+
+    /// Whether it may have many rows for each of the rollup that it is made of, so that a [`crate::query::Reader`] leaves it in
+    /// its files.
+    pub fn is_finer(&self) -> bool {
+        self.is_finer
     }
 
     /// The query.

@@ -70,7 +70,8 @@ const REJECTS: &str = "
     from event_log where event_month = 'rejected'";
 
 /// The tables that a request brings along.
-const REQUEST_TABLES: [&str; 4] = ["periods", "period_days", "scope_orgs", "scope_levels"];
+const REQUEST_TABLES: [&str; 5] =
+    ["periods", "period_days", "scope_orgs", "scope_levels", "scope_districts"];
 
 /// Of each unit the district that it is under, and when: for what registers say of one district.
 const ORG_DISTRICTS: &str = "org_districts";
@@ -329,7 +330,7 @@ impl Reader {
         {
             return Ok(old.clone());
         }
-        if model.of().is_some() {
+        if model.is_finer() {
             table.prepare(&new_context(&self.runtime, self.lake.zone(), &self.calendar))?;
             return Ok(Kept { version, provider: table.provider().await?, rows: None });
         }

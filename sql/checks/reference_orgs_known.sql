@@ -1,6 +1,6 @@
 -- title_zh = "基础数据所指单位存在"
 -- title_en = "Units that reference tables name are known"
--- definition = "单位的上级与承接单位、人员所在单位、事项行使单位、计划、申报与数据源所属单位，以及清单、上限、场景所属的区县，均在单位表中。Parents and successors of units, the units of postings, items, plans, declarations and feeds, and the districts of lists, caps, scenes and feeds, stand in the register of units."
+-- definition = "单位的上级与承接单位、人员所在单位、事项行使单位、计划、申报与数据源所属单位，以及清单、上限、场景、相对人所属的区县，均在单位表中。Parents and successors of units, the units of postings, items, plans, declarations and feeds, and the districts of lists, caps, scenes, feeds and parties, stand in the register of units."
 -- source = "defined here"
 -- severity = "error"
 -- org = "the unit that is missing"
@@ -28,6 +28,8 @@ with named as (
     select 'scenes', 'district_id', district_id, scene_id, null from scenes
     union all
     select 'feeds', 'district_id', district_id, feed_id, null from feeds
+    union all
+    select distinct 'parties', 'district_id', district_id, null, null from parties
 )
 
 select distinct

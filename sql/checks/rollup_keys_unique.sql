@@ -23,6 +23,15 @@ group by event_date, org_id, level
 having count(*) > 1
 union all
 select
+    null as org_id,
+    concat(event_date, ' ', level) as object_id,
+    'officer_days_all' as table_name,
+    count(*) as copies
+from officer_days_all
+group by event_date, level
+having count(*) > 1
+union all
+select
     min(org_id) as org_id,
     inspection_id as object_id,
     'inspections' as table_name,

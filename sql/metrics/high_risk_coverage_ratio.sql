@@ -15,7 +15,8 @@
 with firms as (
     select distinct
         periods.period_start,
-        parties.party_id
+        parties.party_id,
+        coalesce(parties.district_id, '') as district_id
     from periods
     inner join parties
         on
@@ -25,12 +26,23 @@ with firms as (
             and (parties.valid_to is null or parties.valid_to >= periods.period_end)
 ),
 
-totals as (
+district_totals as (
     select
         period_start,
+        district_id,
         count(*) as firms
     from firms
-    group by period_start
+    group by period_start, district_id
+),
+
+totals as (
+    select
+        scope_parties.scope_id,
+        district_totals.period_start,
+        sum(district_totals.firms) as firms
+    from district_totals
+    inner join scope_parties on district_totals.district_id = scope_parties.district_id
+    group by scope_parties.scope_id, district_totals.period_start
 ),
 
 covered_firms as (
@@ -43,6 +55,10 @@ covered_firms as (
         on
             firms.party_id = visits.party_id
             and firms.period_start = visits.period_start
+    inner join scope_parties
+        on
+            visits.scope_id = scope_parties.scope_id
+            and firms.district_id = scope_parties.district_id
     where visits.is_entered
 ),
 
@@ -53,29 +69,24 @@ covered as (
         count(*) as firms
     from covered_firms
     group by scope_id, period_start
-),
-
-scopes as (
-    select distinct scope_id
-    from scope_orgs
 )
 
 select
-    scopes.scope_id,
+    totals.scope_id,
     totals.period_start,
     coalesce(covered.firms, 0) as numerator,
     totals.firms as denominator
 from totals
-cross join scopes
 left join covered
     on
-        scopes.scope_id = covered.scope_id
+        totals.scope_id = covered.scope_id
         and totals.period_start = covered.period_start
 -- rows
 with firms as (
     select distinct
         periods.period_start,
-        parties.party_id
+        parties.party_id,
+        coalesce(parties.district_id, '') as district_id
     from periods
     inner join parties
         on
@@ -95,23 +106,18 @@ inspected as (
     from visits
     where is_entered
     group by scope_id, period_start, party_id
-),
-
-scopes as (
-    select distinct scope_id
-    from scope_orgs
 )
 
 select
-    scopes.scope_id,
+    scope_parties.scope_id,
     firms.period_start,
     firms.party_id,
     coalesce(inspected.visits, 0) as visits,
     inspected.last_visit
-from scopes
-cross join firms
+from scope_parties
+inner join firms on scope_parties.district_id = firms.district_id
 left join inspected
     on
-        scopes.scope_id = inspected.scope_id
+        scope_parties.scope_id = inspected.scope_id
         and firms.period_start = inspected.period_start
         and firms.party_id = inspected.party_id

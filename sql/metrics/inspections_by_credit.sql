@@ -19,15 +19,17 @@ with classes as (
     select
         choices.choice,
         parties.party_id,
+        coalesce(parties.district_id, '') as district_id,
         parties.valid_from,
         parties.valid_to
     from choices
     inner join parties on parties.kind = 'firm' and parties.credit_class = $credit_class
 ),
 
-firms as (
+district_firms as (
     select
         classes.choice,
+        classes.district_id,
         periods.period_start,
         count(distinct classes.party_id) as firms
     from periods
@@ -35,7 +37,18 @@ firms as (
         on
             (classes.valid_from is null or classes.valid_from < periods.period_end)
             and (classes.valid_to is null or classes.valid_to >= periods.period_end)
-    group by classes.choice, periods.period_start
+    group by classes.choice, classes.district_id, periods.period_start
+),
+
+firms as (
+    select
+        district_firms.choice,
+        scope_parties.scope_id,
+        district_firms.period_start,
+        sum(district_firms.firms) as firms
+    from district_firms
+    inner join scope_parties on district_firms.district_id = scope_parties.district_id
+    group by district_firms.choice, scope_parties.scope_id, district_firms.period_start
 ),
 
 found as (
@@ -50,45 +63,44 @@ found as (
             classes.party_id = visits.party_id
             and (classes.valid_from is null or classes.valid_from <= visits.finished_date)
             and (classes.valid_to is null or classes.valid_to > visits.finished_date)
+    inner join scope_parties
+        on
+            visits.scope_id = scope_parties.scope_id
+            and classes.district_id = scope_parties.district_id
     group by classes.choice, visits.scope_id, visits.period_start
-),
-
-scopes as (
-    select distinct scope_id
-    from scope_orgs
 )
 
 select
     firms.choice,
-    scopes.scope_id,
+    firms.scope_id,
     firms.period_start,
     coalesce(found.visits, 0) as numerator,
     firms.firms as denominator
 from firms
-cross join scopes
 left join found
     on
-        scopes.scope_id = found.scope_id
+        firms.scope_id = found.scope_id
         and firms.choice = found.choice
         and firms.period_start = found.period_start
 -- rows
-select
-    scope_id,
-    period_start,
-    inspection_id,
-    joint_task_id,
-    org_id,
-    party_id,
+select distinct
+    visits.scope_id,
+    visits.period_start,
+    visits.inspection_id,
+    visits.joint_task_id,
+    visits.org_id,
+    visits.party_id,
     $credit_class as credit_class,
-    finished_date
+    visits.finished_date
 from visits
-where exists (
-    select 1
-    from parties
-    where
-        parties.party_id = visits.party_id
+inner join parties
+    on
+        visits.party_id = parties.party_id
         and parties.kind = 'firm'
         and parties.credit_class = $credit_class
         and (parties.valid_from is null or parties.valid_from <= visits.finished_date)
         and (parties.valid_to is null or parties.valid_to > visits.finished_date)
-)
+inner join scope_parties
+    on
+        visits.scope_id = scope_parties.scope_id
+        and coalesce(parties.district_id, '') = scope_parties.district_id

@@ -120,7 +120,8 @@ pub(super) struct ScopeEntry {
     /// `province`, `country`, or another word of the register; empty for a unit that only the log knows.
     #[schema(required)]
     org_kind: Option<String>,
-    /// The unit whose kind or area it is, as in `UNIT/towns`; empty for those of the whole tree.
+    /// The unit whose kind or area it is, as in `UNIT/towns`; empty for those of the whole tree. Of a unit its district, where
+    /// there are several under one top.
     #[schema(required)]
     under: Option<String>,
 }
@@ -170,7 +171,10 @@ pub(super) async fn scopes(
             name_en: scope.name_en.clone(),
             kind: scope.kind.name(),
             org_kind: (scope.kind == ScopeKind::Org).then(|| org_kind(&scope.scope_id)).flatten(),
-            under: scope.under.clone(),
+            under: match scope.kind {
+                ScopeKind::Org => tree.level_above(&scope.scope_id).map(str::to_owned),
+                _ => scope.under.clone(),
+            },
         })
         .collect();
     Json(Scopes { whole, scopes })

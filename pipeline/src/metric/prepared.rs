@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::memory::MemoryTable;
 use crate::metric::catalogue::{Choice, Kind, Metric};
 use crate::metric::evaluate::{Request, missing};
-use crate::metric::scope::{Scope, ScopeKind};
+use crate::metric::scope::{Scope, ScopeKind, Tree};
 use crate::query::View;
 use crate::zone::days_of;
 
@@ -58,7 +58,7 @@ impl<'v> Prepared<'v> {
     /// Prepares what does not depend on a metric.
     pub(super) fn for_request(view: &'v View, request: &Request<'_>) -> Result<Self> {
         let context = view.session()?;
-        register_request(&context, request)?;
+        register_request(&context, view.tree(), request)?;
         let mut values = BTreeMap::new();
         let date = |day: Option<NaiveDate>| ScalarValue::Date32(day.map(days_of));
         let first = request.periods.iter().map(|period| period.start).min();
@@ -190,8 +190,8 @@ async fn planned(
     }
     frame.with_param_values(read).map_err(Error::query(what))
 }
-/// Registers `periods`, `period_days`, `scope_orgs` and `scope_levels`, which metrics' queries join, and `period_sets`.
-fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<()> {
+/// Registers `periods`, `period_days` and what is known of scopes, which metrics' queries join, and `period_sets`.
+fn register_request(context: &SessionContext, tree: &Tree, request: &Request<'_>) -> Result<()> {
     let dates = |dates: Vec<NaiveDate>| -> ArrayRef {
         Arc::new(Date32Array::from_iter_values(dates.into_iter().map(days_of)))
     };
@@ -211,8 +211,16 @@ fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<(
     }
     register(context, "period_days", &[("day", dates(days)), ("period_start", dates(day_starts))])?;
 
+    register_scopes(context, tree, request.scopes)
+}
+
+/// Registers `scope_orgs`, `scope_levels` and `scope_districts`.
+fn register_scopes(context: &SessionContext, tree: &Tree, scopes: &[Scope]) -> Result<()> {
+    let dates = |dates: Vec<NaiveDate>| -> ArrayRef {
+        Arc::new(Date32Array::from_iter_values(dates.into_iter().map(days_of)))
+    };
     let members = || {
-        request.scopes.iter().flat_map(|scope| {
+        scopes.iter().flat_map(|scope| {
             scope
                 .members
                 .iter()
@@ -231,7 +239,7 @@ fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<(
             ("valid_to", dates(members().map(|(_, _, span)| span.end).collect())),
         ],
     )?;
-    let levels = || request.scopes.iter().filter(|scope| scope.is_level);
+    let levels = || scopes.iter().filter(|scope| scope.is_level);
     let level_ids: StringArray = levels().map(|scope| Some(scope.scope_id.as_str())).collect();
     let is_whole = |scope: &Scope| matches!(scope.kind, ScopeKind::Tree(_));
     let wholes: BooleanArray = levels().map(|scope| Some(is_whole(scope))).collect();
@@ -239,6 +247,20 @@ fn register_request(context: &SessionContext, request: &Request<'_>) -> Result<(
         context,
         "scope_levels",
         &[("scope_id", Arc::new(level_ids)), ("is_whole", Arc::new(wholes))],
+    )?;
+    let districts: Vec<(&str, &str)> = scopes
+        .iter()
+        .flat_map(|scope| {
+            let districts = tree.districts_of(scope).into_iter();
+            districts.map(|district_id| (scope.scope_id.as_str(), district_id))
+        })
+        .collect();
+    let scope_ids: StringArray = districts.iter().map(|(scope_id, _)| Some(*scope_id)).collect();
+    let district_ids: StringArray = districts.iter().map(|(_, id)| Some(*id)).collect();
+    register(
+        context,
+        "scope_districts",
+        &[("scope_id", Arc::new(scope_ids)), ("district_id", Arc::new(district_ids))],
     )
 }
 

@@ -212,6 +212,42 @@ impl Tree {
         found
     }
 
+    /// The districts that a scope is about: those in it, or the one that all of it lies in.
+    pub fn districts_of(&self, scope: &Scope) -> BTreeSet<&str> {
+        let unit = match scope.kind {
+            ScopeKind::Org => Some(scope.scope_id.as_str()),
+            _ => scope.under.as_deref(),
+        };
+        let is_district =
+            |org_id: &str| self.newest(org_id).is_some_and(|org| org.kind == DISTRICT);
+        let Some(unit) = unit else {
+            let districts = self.orgs.iter().filter(|org| org.kind == DISTRICT);
+            return districts.map(|org| org.org_id.as_str()).collect();
+        };
+        let inside = self.of_org(unit).members;
+        let inside: BTreeSet<&str> = inside
+            .iter()
+            .filter(|(org_id, _)| is_district(org_id))
+            .filter_map(|(org_id, _)| self.newest(org_id))
+            .map(|org| org.org_id.as_str())
+            .collect();
+        if inside.is_empty() { self.level_above(unit).into_iter().collect() } else { inside }
+    }
+
+    /// The district that a unit is under by the newest version of the register, where there are several districts under one
+    /// top; of a district the municipality, and so on.
+    pub fn level_above(&self, org_id: &str) -> Option<&str> {
+        let mut at = self.newest(org_id)?;
+        // No tree is deeper than it has units: a circle of parents ends too.
+        for _ in 0..self.versions.len() {
+            at = self.newest(at.parent_id.as_deref()?)?;
+            if Level::of_kind(&at.kind).is_some() {
+                return (self.level() > Level::District).then_some(at.org_id.as_str());
+            }
+        }
+        None
+    }
+
     /// The units of levels below the top's, in the order of their ids: the districts of a municipality.
     fn lower_levels(&self) -> BTreeSet<&str> {
         let is_lower = |org: &&Org| self.is_lower(&org.kind);

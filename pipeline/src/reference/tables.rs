@@ -56,7 +56,7 @@ pub const TABLES: &[Definition] = &[
             ("is_synthetic", Flag),
         ],
     },
-    // Inspected and penalised parties.
+    // Inspected and penalised parties; of several districts each counts its own firms and those without a `district_id`.
     Definition {
         name: "parties",
         key: &["party_id", "valid_from"],
@@ -67,6 +67,7 @@ pub const TABLES: &[Definition] = &[
             ("credit_class", Text),
             ("risk_tier", Text),
             ("area", Text),
+            ("district_id", Text),
             ("is_synthetic", Flag),
             ("valid_from", Date),
             ("valid_to", Date),

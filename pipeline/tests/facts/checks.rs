@@ -874,6 +874,20 @@ fn an_officer_who_is_in_the_sets_and_not_in_the_rows_for_other_engines_is_found_
     finds(&lake.view(), "officer_days_flat_agree", &["longta 2024-03 L1 - 1 - 1"]);
 }
 
+#[test]
+fn an_officer_of_a_unit_who_is_not_in_the_set_of_the_whole_tree_is_found_out() {
+    let file = "models/officer_days_all.sql".to_owned();
+    let sql = fs::read_to_string(shipped().join(&file)).unwrap();
+    let without = sql.replace("from officer_days", "from officer_days where org_id <> 'longta'");
+    let mut lake = lake_with(&[], "");
+    lake.refresh_by(&with_files(&[(file, without)]));
+    let checks = shipped_checks().only("officer_days_all_agree").unwrap();
+    let outcome = run(&lake.view(), &checks).pop().unwrap();
+    let days = "select count(distinct concat(event_date, level)) from officer_days where org_id = 'longta'";
+    assert_eq!(lake.rows(days), [outcome.violations.to_string()]);
+    assert_ne!(outcome.violations, 0);
+}
+
 /// Adds the newest data file of a table once more, as another program might.
 fn repeat_data_file(table: &Path) {
     let log = table.join("_delta_log");
@@ -904,7 +918,15 @@ fn repeat_data_file(table: &Path) {
 #[test]
 fn a_row_that_is_there_twice_is_found_out() {
     let lake = lake_with(&[], "");
-    for table in ["org_days", "officer_days", "field_days", "inspections", "cases", "acts"] {
+    for table in [
+        "org_days",
+        "officer_days",
+        "officer_days_all",
+        "field_days",
+        "inspections",
+        "cases",
+        "acts",
+    ] {
         repeat_data_file(&lake.root().join("rollups").join(table));
     }
     for table in ["scenes", "leaves"] {
@@ -921,7 +943,15 @@ fn a_row_that_is_there_twice_is_found_out() {
         .iter()
         .filter_map(|row| row.strip_suffix(" 2")?.rsplit(' ').next().map(str::to_owned))
         .collect();
-    let expected = ["acts", "cases", "field_days", "inspections", "officer_days", "org_days"];
+    let expected = [
+        "acts",
+        "cases",
+        "field_days",
+        "inspections",
+        "officer_days",
+        "officer_days_all",
+        "org_days",
+    ];
     assert_eq!(tables.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
@@ -934,6 +964,7 @@ fn every_shipped_check_is_shown_to_fail() {
         .map(|fault| fault.check)
         .chain(OVERLOOKED.iter().map(|(_, _, check, _)| *check))
         .chain(["rollup_keys_unique", "reference_keys_unique", "officer_days_flat_agree"])
+        .chain(["officer_days_all_agree"])
         // In the module about drift.
         .chain(["fields_still_filled", "fields_same_kind"])
         .collect();
