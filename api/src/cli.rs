@@ -515,6 +515,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: Location, clock: Clock)
         http: doors.http.or(config.http).unwrap_or(ServerOptions::HTTP),
         connections: config.connections.unwrap_or(ServerOptions::CONNECTIONS),
         drain: config.drain.unwrap_or_default(),
+        metrics_units: config.metrics_units.unwrap_or(ServerOptions::METRICS_UNITS),
         postgres: doors.postgres.or(config.postgres).unwrap_or(ServerOptions::POSTGRES),
         tls: config.tls,
         allow_plaintext: config.allow_plaintext,

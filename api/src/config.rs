@@ -37,6 +37,8 @@ pub struct Config {
     pub connections: Option<usize>,
     /// How long the server answers on when it is told to stop.
     pub drain: Option<Duration>,
+    /// The most units that have series of their own in `/metrics`.
+    pub metrics_units: Option<usize>,
     /// The address of the PostgreSQL wire.
     pub postgres: Option<SocketAddr>,
     /// The certificate of both.
@@ -178,6 +180,7 @@ struct Http {
     connections: Option<usize>,
     #[serde(default, deserialize_with = "unit::duration")]
     drain: Option<Duration>,
+    metrics_units: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -331,6 +334,7 @@ impl Config {
             http: written.http.listen,
             connections: written.http.connections,
             drain: written.http.drain,
+            metrics_units: written.http.metrics_units,
             postgres: written.postgres.listen,
             tls: written
                 .tls
@@ -373,6 +377,9 @@ mod tests {
         assert_eq!(config.maintenance, maintenance::Settings::default());
         assert_eq!(config.http, Some("127.0.0.1:8080".parse().unwrap()));
         assert_eq!(config.postgres, Some("127.0.0.1:15432".parse().unwrap()));
+        assert_eq!(config.drain, Some(Duration::ZERO));
+        assert_eq!(config.connections, Some(crate::server::Options::CONNECTIONS));
+        assert_eq!(config.metrics_units, Some(crate::server::Options::METRICS_UNITS));
         assert!(config.sources.is_empty());
         assert!(config.accounts.is_none() && config.tls.is_none() && config.oidc.is_none());
         // What is only shown works too, once the sign of a comment is taken away.

@@ -25,13 +25,21 @@ pub struct Measurement {
     pub families: Vec<Family>,
     /// The metrics that could not, each with the reason: one wrong definition must not silence the others.
     pub failures: Vec<(String, String)>,
+    /// Units that have no series of their own, because they are too many.
+    pub units_left_out: usize,
 }
 
-/// Computes every metric that is exported, for every scope that exists today.
+/// Computes every metric that is exported, for every scope that exists today; where there are more than `most_units` units,
+/// for no unit but districts and what is above them.
 ///
 /// Ratios come with their numerators and denominators as series of their own, so that they can be
 /// put together again over time; ratios without a value are absent.
-pub async fn measure(view: &Arc<View>, catalogue: &Catalogue, today: NaiveDate) -> Measurement {
+pub async fn measure(
+    view: &Arc<View>,
+    catalogue: &Catalogue,
+    today: NaiveDate,
+    most_units: usize,
+) -> Measurement {
     let mut questions = Vec::new();
     for metric in catalogue.iter() {
         let Some(period) = period_of(metric.prometheus().window, view, today) else { continue };
@@ -42,11 +50,16 @@ pub async fn measure(view: &Arc<View>, catalogue: &Catalogue, today: NaiveDate) 
             choices: choices.to_vec(),
         }));
     }
-    let scopes: Arc<[Scope]> = scopes_of_today(view, today).into();
+    let mut scopes = scopes_of_today(view, today);
+    let is_unit = |scope: &Scope| scope.kind == ScopeKind::Org && !scope.is_level;
+    let units = scopes.iter().filter(|scope| is_unit(scope)).count();
+    let units_left_out = if units > most_units { units } else { 0 };
+    scopes.retain(|scope| units_left_out == 0 || !is_unit(scope));
+    let scopes: Arc<[Scope]> = scopes.into();
     let questions: Arc<[Question]> = questions.into();
     let answers = answer_all(view, &questions, &scopes, today).await;
     let answered: Vec<_> = questions.iter().zip(answers).collect();
-    let mut measurement = Measurement::default();
+    let mut measurement = Measurement { units_left_out, ..Measurement::default() };
     for of_metric in answered.chunk_by(|one, next| one.0.metric.id() == next.0.metric.id()) {
         let metric = &of_metric[0].0.metric;
         let values: Result<Vec<Values>, &String> = of_metric

@@ -69,6 +69,9 @@ pub struct Options {
     pub connections: usize,
     /// How long it answers on, without being ready, when it is told to stop: so that whoever balances the load sees it.
     pub drain: Duration,
+    /// The most units that have series of their own in `/metrics`. Of a larger tree its levels and kinds have: the whole, the
+    /// districts, and what is of one kind in each.
+    pub metrics_units: usize,
     /// The address of the PostgreSQL wire.
     pub postgres: SocketAddr,
     /// The certificate of both; without it, both are in plain text.
@@ -103,6 +106,7 @@ impl Options {
             http: Self::HTTP,
             connections: Self::CONNECTIONS,
             drain: Duration::ZERO,
+            metrics_units: Self::METRICS_UNITS,
             postgres: Self::POSTGRES,
             tls: None,
             allow_plaintext: false,
@@ -123,6 +127,8 @@ impl Options {
     pub const POSTGRES: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15432);
     /// Connections of the HTTP interface unless something else is said.
     pub const CONNECTIONS: usize = 1024;
+    /// Units that have series of their own in `/metrics` unless something else is said.
+    pub const METRICS_UNITS: usize = 500;
 
     /// Refuses to be reached from other machines by everybody, or in plain text.
     fn check_exposure(&self) -> anyhow::Result<()> {
@@ -163,6 +169,7 @@ pub struct Server {
     door: Door,
     telemetry: Telemetry,
     view: RwLock<Arc<View>>,
+    metrics_units: usize,
     measured: RwLock<Measured>,
     watched: RwLock<String>,
     landing_error: Mutex<Option<String>>,
@@ -182,6 +189,8 @@ pub struct Measured {
     pub at: Option<DateTime<Utc>>,
     /// How long it took.
     pub took: Duration,
+    /// Units that have no series of their own, because they are too many.
+    pub units_left_out: usize,
 }
 
 /// What a server begins with.
@@ -253,6 +262,7 @@ impl Server {
             door: Door::new(&options.limits, sight, telemetry.clone(), audit)?,
             telemetry,
             view: RwLock::new(view),
+            metrics_units: options.metrics_units,
             measured: RwLock::default(),
             watched: RwLock::default(),
             landing_error: Mutex::default(),
@@ -506,8 +516,8 @@ async fn measure(server: Arc<Server>) {
         let mut rest = MEASURE_EVERY;
         if measured_for != Some((view.version(), today)) {
             let started = Instant::now();
-            let Measurement { families, failures } =
-                measure::measure(&view, &server.catalogue, today).await;
+            let Measurement { families, failures, units_left_out } =
+                measure::measure(&view, &server.catalogue, today, server.metrics_units).await;
             for (metric, error) in &failures {
                 tracing::error!(metric, error, "metric cannot be computed");
             }
@@ -517,6 +527,7 @@ async fn measure(server: Arc<Server>) {
                 failing: failures.into_iter().map(|(metric, _)| metric).collect(),
                 at: Some(Clock::Machine.now()),
                 took,
+                units_left_out,
             };
             *server.measured.write().unwrap_or_else(PoisonError::into_inner) = measured;
             measured_for = Some((view.version(), today));

@@ -84,6 +84,8 @@ export const isUnit = ({ kind }) => kind === "org";
 // A unit that others belong to, such as a district, stands for them all and is not one among them; districts are, among
 // themselves.
 export const isLevel = (scope) => LEVELS.includes(known(scope)?.org_kind);
+// Where more of a scope is: the units of a district, or the one unit.
+export const pageOf = (scope) => (isLevel(scope) ? "units" : "unit");
 export async function unitsOf(url) {
   const rows = await rowsOf(url), units = rows.filter((row) => !isLevel(row.scope));
   return units.length ? units : rows;

@@ -1,7 +1,7 @@
 // The first page, in the order in which leadership reads: the headlines, who needs attention, whether officers use the
 // platform, inspections against what they find, cases, lawful procedure, supervision, the year's goals.
 
-import { getJson, membersOf, metricUrl, rowsByValue, rowsOf, unitNameOf, unitsOf } from "./api.js";
+import { getJson, membersOf, metricUrl, pageOf, rowsByValue, rowsOf, unitNameOf, unitsOf } from "./api.js";
 import { activityChart, casesChart, inspectionsChart, lineOf } from "./charts.js";
 import { addMonths, lastMonth } from "./days.js";
 import { $, bar, card, drawDefinitions, element, empty, figure, figures, load, scrolling, table } from "./document.js";
@@ -80,7 +80,7 @@ function drawUnits(body, { silent, activity, overdue, month }) {
   const byName = (a, b) => String(a.row.scope_name).localeCompare(String(b.row.scope_name), "zh-CN");
   listed.sort((a, b) => b.red - a.red || (ranked && (a.value ?? 2) - (b.value ?? 2)) || byName(a, b));
   const lines = listed.map(({ row, reasons }) => ({
-    cells: [element("a", { href: address({ scope: row.scope }, "unit") }, unitNameOf(row)), { class: "text", cell: element("ul", { class: "chips" }, reasons.map(([kind, text]) => element("li", { class: kind }, text))) }],
+    cells: [element("a", { href: address({ scope: row.scope }, pageOf(row.scope)) }, unitNameOf(row)), { class: "text", cell: element("ul", { class: "chips" }, reasons.map(([kind, text]) => element("li", { class: kind }, text))) }],
   }));
   const summary = element("p", { class: "summary" }, listed.length ? t().attentionSummary(count(red), count(listed.length - red), count(present.length)) : t().nobody(count(present.length)));
   if (!listed.length) return body.replaceChildren(present.length ? summary : empty(page.period));

@@ -1,6 +1,6 @@
 // All units side by side. In the order of a number only where the catalogue lets units be ranked by it; else by name.
 
-import { membersOf, metricUrl, unitNameOf, unitsOf } from "./api.js";
+import { membersOf, metricUrl, pageOf, unitNameOf, unitsOf } from "./api.js";
 import { lineOf } from "./charts.js";
 import { lastMonth } from "./days.js";
 import { bar, card, csv, csvButton, drawDefinitions, element, empty, load, save, scrolling, table } from "./document.js";
@@ -75,7 +75,7 @@ function drawTable(body, units) {
   const low = units.filter(({ rows: [row] }) => hasValue(row) && row.value < line).length;
   const small = units.filter(({ rows: [row] }) => row?.withheld).length;
   const head = [element("th", { scope: "col", "aria-sort": page.own.order ? null : "ascending" }, page.own.order ? element("button", { type: "button", class: "plain", click: () => go({ own: { order: "" } }) }, t().unit) : t().unit), ...COLUMNS.flatMap(heading)];
-  const lines = ordered(units).map((unit) => ({ class: unit.scope === page.scope ? "chosen" : null, "data-name": unit.name, cells: [element("a", { href: address({ scope: unit.scope }, "unit") }, unit.name), ...COLUMNS.flatMap((column, at) => cells(column, unit.rows[at]))] }));
+  const lines = ordered(units).map((unit) => ({ class: unit.scope === page.scope ? "chosen" : null, "data-name": unit.name, cells: [element("a", { href: address({ scope: unit.scope }, pageOf(unit.scope)) }, unit.name), ...COLUMNS.flatMap((column, at) => cells(column, unit.rows[at]))] }));
   const shown = scrolling(t().everyUnit, table(t().everyUnit, head, lines, { classes: "wide", hide: true }));
   const search = element("input", { type: "search", id: "find", input: () => filter(shown, search.value, none), autocomplete: "off" });
   const none = element("p", { class: "summary", role: "status" });

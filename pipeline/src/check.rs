@@ -19,7 +19,9 @@ use serde::Deserialize;
 
 use crate::definition::{self, Definitions};
 use crate::error::{Error, Result};
-use crate::metric::{self, Catalogue, Kind, Metric, Period, Request, Sample, Scope, Tree};
+use crate::metric::{
+    self, Catalogue, Kind, Metric, Period, Request, Sample, Scope, ScopeKind, Tree,
+};
 use crate::pseudonym::Identities;
 use crate::query::View;
 
@@ -395,7 +397,13 @@ fn parts(tree: &Tree) -> Result<Vec<Scope>> {
             without(*span, taken.collect()).into_iter().map(|span| (org_id.clone(), span))
         })
         .collect();
-    let others = Scope { scope_id: "others".to_owned(), members, ..whole.clone() };
+    let others = Scope {
+        scope_id: "others".to_owned(),
+        kind: ScopeKind::Kind,
+        is_level: false,
+        members,
+        ..whole.clone()
+    };
     scopes.push(others);
     Ok(scopes)
 }

@@ -29,8 +29,8 @@ days as (
         scope_levels.scope_id,
         officer_days_all.event_date,
         officer_days_all.officers
-    from officer_days_all
-    cross join scope_levels
+    from scope_levels
+    cross join officer_days_all
     where
         scope_levels.is_whole
         and officer_days_all.level = case $level when 'L1' then 'L1' else 'L2' end

@@ -23,6 +23,7 @@ mod kill;
 mod login;
 mod login_tls;
 mod maintenance;
+mod municipality;
 mod open;
 mod openapi;
 mod package;

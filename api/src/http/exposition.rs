@@ -250,12 +250,17 @@ fn own_families(server: &Server) -> Vec<Family> {
         ),
         gauge(
             "lawpulse_measured_timestamp_seconds",
-            "When the numbers of the district were computed.",
+            "When the numbers of units were computed.",
             seconds(measured.at),
         ),
         gauge(
+            "lawpulse_measured_units_left_out",
+            "Units without series of their own, because they are more than [http] metrics_units.",
+            vec![measured.units_left_out as f64],
+        ),
+        gauge(
             "lawpulse_measuring_seconds",
-            "How long computing the numbers of the district took.",
+            "How long computing the numbers of units took.",
             vec![measured.took.as_secs_f64()],
         ),
         gauge(

@@ -212,7 +212,8 @@ impl Tree {
         found
     }
 
-    /// The districts that a scope is about: those in it, or the one that all of it lies in.
+    /// The districts that a scope is about: those in it, or the one that all of it lies in. In the lake of one district, every
+    /// scope is about it, whatever it is called over time.
     pub fn districts_of(&self, scope: &Scope) -> BTreeSet<&str> {
         let unit = match scope.kind {
             ScopeKind::Org => Some(scope.scope_id.as_str()),
@@ -220,6 +221,7 @@ impl Tree {
         };
         let is_district =
             |org_id: &str| self.newest(org_id).is_some_and(|org| org.kind == DISTRICT);
+        let unit = unit.filter(|_| self.level() > Level::District);
         let Some(unit) = unit else {
             let districts = self.orgs.iter().filter(|org| org.kind == DISTRICT);
             return districts.map(|org| org.org_id.as_str()).collect();
