@@ -5,6 +5,8 @@
 //! to, computes just those rows from the log with the model's own query, and replaces them. Running
 //! it again, or after a crash, changes nothing.
 
+mod passes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,6 +36,8 @@ const FINGERPRINT_PROPERTY: &str = "lawpulse.model";
 const BLOCK_NUMBERS: i64 = 64;
 /// Above this share of new rows the whole rollup is computed: touching nearly every key costs more.
 const REBUILD_SHARE: f64 = 0.5;
+/// Events that a rollup which is made anew goes over at once: about two gigabytes.
+const PASS_EVENTS: u64 = 20_000_000;
 
 /// What a refresh did to one rollup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +58,16 @@ pub async fn refresh(
     lock: &WriteLock,
     definitions: &Definitions,
 ) -> Result<Vec<Refreshed>> {
+    refresh_in_passes(lake, lock, definitions, PASS_EVENTS).await
+}
+
+/// As [`refresh`]; a rollup that is made anew goes over about so many events at once, which bounds its memory.
+pub async fn refresh_in_passes(
+    lake: &mut Lake,
+    lock: &WriteLock,
+    definitions: &Definitions,
+    pass_events: u64,
+) -> Result<Vec<Refreshed>> {
     lake.events_mut().update().await?;
     let models = Model::all(definitions)?;
     let mut changed = HashMap::new();
@@ -64,7 +78,8 @@ pub async fn refresh(
     let numbers = OnceCell::new();
     for model in in_turn(&models) {
         let started = Instant::now();
-        let refreshed = refresh_rollup(lake, definitions, model, &numbers, &mut changed).await?;
+        let refreshed =
+            refresh_rollup(lake, definitions, model, &numbers, &mut changed, pass_events).await?;
         if let Some(refreshed) = refreshed {
             tracing::debug!(model = model.name(), took = ?started.elapsed(), "refreshed");
             done.push(refreshed);
@@ -92,6 +107,7 @@ async fn refresh_rollup(
     model: &Model,
     numbers: &Numbers,
     changed: &mut ChangedSince,
+    pass_events: u64,
 ) -> Result<Option<Refreshed>> {
     let location = location(lake, model);
     let existing = Table::open(&location, model.name()).await?;
@@ -124,17 +140,15 @@ async fn refresh_rollup(
     let refreshed = |touched, rows| Refreshed { model: model.name().to_owned(), touched, rows };
     let Some((keys, by)) = touched.as_ref().zip(model.refresh_by()) else {
         if let (Some(of), Some(month)) = (model.of(), model.partition()) {
-            let rows = rebuild(lake, &context, model, (of, month), &mut table, progress).await?;
+            let labels = labels_of(lake, of).await?;
+            let passes: Vec<_> =
+                labels.iter().map(|label| Some(format!("{month} = {}", quoted(label)))).collect();
+            let rows = rebuild(lake, &context, model, &passes, &mut table, progress).await?;
             return Ok(Some(refreshed(None, rows)));
         }
-        let rows = compute(lake, &context, model, None).await?;
-        let n_rows = rows.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-        let mut partitions = split(model, &rows)?;
-        for file in table.files()? {
-            partitions.entry(file.partition).or_default();
-        }
-        table.replace(partitions.into_iter().collect(), progress).await?;
-        return Ok(Some(refreshed(None, n_rows)));
+        let passes = passes::passes(model, &events_by_month(lake)?, pass_events);
+        let rows = rebuild(lake, &context, model, &passes, &mut table, progress).await?;
+        return Ok(Some(refreshed(None, rows)));
     };
     let n_touched = keys.num_rows() as u64;
     if n_touched == 0 {
@@ -150,23 +164,37 @@ async fn refresh_rollup(
     Ok(Some(refreshed(Some(n_touched), n_rows)))
 }
 
-/// Makes all rows of a rollup of another anew, a partition after the other: there may be more than fit in memory.
+/// The partitions of a rollup.
+async fn labels_of(lake: &Lake, rollup: &str) -> Result<BTreeSet<String>> {
+    let source = lake.table(&path_of(rollup)).await?;
+    let files = source.map_or_else(|| Ok(Vec::new()), |source| source.files())?;
+    Ok(files.into_iter().filter_map(|file| file.partition).collect())
+}
+
+/// How many rows each month of the log has, all revisions among them.
+fn events_by_month(lake: &Lake) -> Result<BTreeMap<String, u64>> {
+    let mut months = BTreeMap::new();
+    for file in lake.events().files()? {
+        if let Some(month) = file.partition.filter(|month| month != event::REJECTED) {
+            *months.entry(month).or_default() += file.rows;
+        }
+    }
+    Ok(months)
+}
+
+/// Makes all rows of a rollup anew, a pass after the other: there may be more than fit in memory.
 async fn rebuild(
     lake: &Lake,
     context: &SessionContext,
     model: &Model,
-    (of, partition): (&str, &str),
+    passes: &[Option<String>],
     table: &mut Table,
     progress: Vec<(String, i64)>,
 ) -> Result<u64> {
-    let source = lake.table(&path_of(of)).await?;
-    let files = source.map_or_else(|| Ok(Vec::new()), |source| source.files())?;
-    let labels: BTreeSet<String> = files.into_iter().filter_map(|file| file.partition).collect();
     let removes = table.removals(&table.files()?)?;
     let (mut adds, mut n_rows) = (Vec::new(), 0);
-    for label in labels {
-        let of_label = format!("{partition} = {}", quoted(&label));
-        let rows = compute(lake, context, model, Some(&of_label)).await?;
+    for pass in passes {
+        let rows = compute(lake, context, model, pass.as_deref()).await?;
         for (label, rows) in split(model, &rows)? {
             let made = rows.iter().map(RecordBatch::num_rows).sum::<usize>();
             let statistics = serde_json::json!({ "numRecords": made });
@@ -570,6 +598,7 @@ async fn session(
     }
     let dictionary = numbers.get_or_try_init(|| dictionary(lake)).await?;
     register_officer_nos(&context, Arc::clone(dictionary));
+    context.register_udf(ScalarUDF::from(passes::ShareOf::new()));
     Ok(context)
 }
 

@@ -1,5 +1,5 @@
 # Sourced by the benches: the binary, the Python, a folder to work in, and simulated events in FOLDER/log.
-# Reads `events` and `format`; sets `lawpulse` and `work`; `bench FILE ARGS…` runs the Python, which finds what the
+# Reads `events` (empty for none) and `format`; sets `lawpulse` and `work`; `bench FILE ARGS…` runs the Python, which finds what the
 # benches have in common (clients.py, load.py, servers.py) beside it.
 
 work=${LAWPULSE_BENCH_DIR:-}
@@ -29,7 +29,7 @@ if ! cmp -s tests/benches/requirements.txt "$venv/requirements.txt"; then
 fi
 
 echo "# machine: $(nproc) cores, $(free -g | awk '/^Mem/ {print $2}') GiB, $(uname -m); load $(cut -d ' ' -f 1-3 /proc/loadavg)"
-if [ ! -d "$work/log" ]; then
+if [ -n "$events" ] && [ ! -d "$work/log" ]; then
     "$lawpulse" simulate --profile scale --events "$events" --format "$format" --out "$work/log"
 fi
 

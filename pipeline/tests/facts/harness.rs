@@ -217,6 +217,12 @@ impl TestLake {
         self.refresh_by(&DEFINITIONS)
     }
 
+    /// Makes the rollups, going over so many events at once.
+    pub(crate) fn refresh_in_passes(&mut self, most: u64) {
+        let made = refresh::refresh_in_passes(&mut self.lake, &self.lock, &DEFINITIONS, most);
+        wait(made).expect("refreshed");
+    }
+
     pub(crate) fn refresh_by(&mut self, definitions: &Definitions) -> Vec<Refreshed> {
         wait(refresh::refresh(&mut self.lake, &self.lock, definitions)).expect("a refresh")
     }

@@ -371,6 +371,35 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 #[test]
+fn rollups_that_are_made_in_many_passes_are_what_one_pass_makes() {
+    let lines: Vec<Line> = base()
+        .into_iter()
+        .chain((0..30).flat_map(|number| {
+            let (case, filed) = (format!("case-{number}"), format!("2024-0{}-11", number % 3 + 1));
+            let step = |step: &str, day: &str| {
+                line(&format!("{case}-{step}"), step, day, "longta")
+                    .officers(&["a", "d"])
+                    .object(&case)
+            };
+            [step("case.filed", &filed), step("case.closed", "2024-05-20")]
+        }))
+        .chain([line("nothing", "patrol.recorded", "2024-02-03", "yuehu").officers(&["d"])])
+        .collect();
+    let made = |most: u64| {
+        let mut lake = TestLake::new();
+        lake.reference("officers", OFFICERS);
+        lake.land(&lines);
+        lake.refresh_in_passes(most);
+        rollups(&lake)
+    };
+    let at_once = made(u64::MAX);
+    assert!(at_once.values().all(|rows| !rows.is_empty()));
+    for most in [1, 7, 40] {
+        assert_eq!(made(most), at_once, "{most} at once");
+    }
+}
+
+#[test]
 fn a_second_refresh_writes_nothing() {
     let mut lake = TestLake::new();
     lake.reference("officers", OFFICERS);
