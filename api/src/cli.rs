@@ -12,6 +12,7 @@ mod metric;
 mod rejects;
 mod relay;
 mod report;
+mod worker;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::mem::ManuallyDrop;
@@ -36,6 +37,7 @@ use pipeline::query::Reader;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, reference, refresh, simulate, source, zone};
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use crate::caller::Visitor;
 use crate::clock::Clock;
@@ -73,6 +75,8 @@ enum Command {
     Demo(DemoArgs),
     /// Serve a lake: web pages, API and /metrics; land what is pushed.
     Serve(ServeArgs),
+    /// Compute parts of the queries of servers that name this worker with --cluster.
+    Worker(worker::WorkerArgs),
     /// Turn Alertmanager's webhooks into messages, in Chinese, in chats of 企业微信, 钉钉 and 浙政钉.
     Relay(relay::RelayArgs),
     /// Land files, or a folder that `simulate` wrote.
@@ -149,6 +153,9 @@ struct DoorArgs {
     /// Address of the PostgreSQL wire [default: 127.0.0.1:15432]; others than loopback need accounts and TLS.
     #[arg(long, value_name = "ADDRESS")]
     postgres: Option<SocketAddr>,
+    /// Addresses of workers (`lawpulse worker`) over which large queries are spread: http://HOST:PORT or https://HOST:PORT.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    cluster: Vec<Url>,
 }
 
 #[derive(Debug, Args)]
@@ -439,6 +446,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(DemoArgs { doors, .. }) | Command::Serve(ServeArgs { doors, .. }) => {
             doors.config.as_deref().map(Config::read).transpose()?.unwrap_or_default()
         }
+        Command::Worker(args) => args.config()?,
         _ => Config::default(),
     };
     let config = Config { sql: cli.sql.or(config.sql), ..config };
@@ -446,6 +454,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Demo(args) => demo(args, config, definitions).await,
         Command::Serve(args) => serve(args, config, definitions).await,
+        Command::Worker(args) => worker::run(args, config, &definitions).await,
         Command::Relay(args) => relay::run(args).await,
         Command::Land(args) => land_paths(args, &definitions).await,
         Command::Rejects(command) => rejects::run(command, definitions).await,
@@ -526,6 +535,7 @@ fn server_options(config: Config, doors: DoorArgs, lake: Location, clock: Clock)
         sources: config.sources,
         maintenance: config.maintenance,
         is_reader: config.is_reader,
+        cluster: config.cluster.with_workers(doors.cluster),
         clock,
     }
 }

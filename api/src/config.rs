@@ -1,5 +1,6 @@
 //! The config file of a server: one typed TOML file, in which everything may be left out.
 
+mod cluster;
 mod source;
 mod unit;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 use crate::accounts::oidc;
 use crate::caller::Role;
+use crate::cluster::Settings as Cluster;
 use crate::inbox;
 use crate::maintenance;
 use crate::sources;
@@ -57,7 +59,13 @@ pub struct Config {
     pub sources: Vec<sources::Settings>,
     /// How the lake is maintained.
     pub maintenance: maintenance::Settings,
+    /// The workers that queries are spread over, and how the nodes know each other.
+    pub cluster: Cluster,
+    /// What a worker may use.
+    pub worker: Worker,
 }
+
+pub use cluster::Worker;
 
 /// What queries may use, for each role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,6 +111,10 @@ struct Written {
     sources: Vec<source::Written>,
     #[serde(default)]
     maintenance: WrittenMaintenance,
+    #[serde(default)]
+    cluster: cluster::WrittenCluster,
+    #[serde(default)]
+    worker: Worker,
     oidc: Option<oidc::Settings>,
 }
 
@@ -327,6 +339,8 @@ impl Config {
             inbox: written.inbox.resolved()?,
             sources: source::resolved(written.sources, folder)?,
             maintenance: written.maintenance.resolved()?,
+            cluster: written.cluster.resolved(folder)?,
+            worker: written.worker,
             lake: written.lake.map(|lake| location(&lake, folder)).transpose()?,
             home: written.home.map(at),
             is_reader: written.reader,
@@ -344,6 +358,7 @@ impl Config {
             oidc: written.oidc.map(|oidc| oidc::Settings { jwks: at(oidc.jwks.clone()), ..oidc }),
         };
         anyhow::ensure!(config.connections != Some(0), "[http] connections cannot be 0");
+        anyhow::ensure!(config.worker.memory != Some(0), "[worker] `memory` cannot be 0");
         anyhow::ensure!(
             config.oidc.is_none() || config.accounts.is_some(),
             "[oidc] needs `accounts = \"FILE\"` too: what cannot ask the identity provider, such as Prometheus, has a \
@@ -356,6 +371,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::WorkerSettings;
 
     #[track_caller]
     fn check_refused(text: &str, expected: &[&str]) {
@@ -382,6 +398,12 @@ mod tests {
         assert_eq!(config.metrics_units, Some(crate::server::Options::METRICS_UNITS));
         assert!(config.sources.is_empty());
         assert!(config.accounts.is_none() && config.tls.is_none() && config.oidc.is_none());
+        assert_eq!(config.cluster.spread_from, Some(Cluster::SPREAD_FROM));
+        assert!(config.cluster.workers.is_empty() && !config.cluster.security.allow_plaintext);
+        assert_eq!(
+            (config.worker.memory, config.worker.spill),
+            (Some(WorkerSettings::MEMORY_BYTES), Some(WorkerSettings::SPILL_BYTES))
+        );
         // What is only shown works too, once the sign of a comment is taken away.
         let text = std::fs::read_to_string(&path).unwrap();
         let shown: Vec<&str> =
@@ -389,6 +411,11 @@ mod tests {
         let config = Config::parse(&shown.join("\n"), Path::new("/etc/lawpulse")).unwrap();
         assert_eq!(config.sources.len(), 2);
         assert!(config.accounts.is_some() && config.tls.is_some() && config.oidc.is_some());
+        assert_eq!(config.cluster.workers.len(), 2);
+        let security = config.cluster.security;
+        assert_eq!(security.token.unwrap(), Path::new("/etc/lawpulse/cluster.token"));
+        assert!(security.certificate.is_some() && security.authority.is_some());
+        assert_eq!(config.worker.listen, Some("10.0.0.11:50051".parse().unwrap()));
     }
 
     #[test]
@@ -429,6 +456,10 @@ mod tests {
         check_refused("[maintenance]\nhistory = \"5m\"", &["[maintenance]", "at least \"1h\""]);
         check_refused("[maintenance]\nsmall_files = 1", &["[maintenance]", "at least 2"]);
         check_refused("[tls]\ncertificate = \"a\"", &["missing field `key`"]);
+        check_refused("[cluster]\ncertificate = \"a\"", &["[cluster]", "all three"]);
+        check_refused("[cluster]\nworkers = [\"10.0.0.1\"]", &["line 2"]);
+        check_refused("[worker]\nlisten = \"50051\"", &["line 2, column 10", "socket address"]);
+        check_refused("[worker]\nmemory = \"0MB\"", &["[worker]", "cannot be 0"]);
         let oidc = "[oidc]\nissuer = \"i\"\naudience = \"a\"\njwks = \"j\"\nrole_claim = \"r\"\nroles = {}";
         check_refused(oidc, &["needs `accounts"]);
     }

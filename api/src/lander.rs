@@ -18,6 +18,7 @@ use pipeline::{land, refresh};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::inbox::Body;
 use crate::maintenance::Keeper;
 use crate::orders::Order;
@@ -43,10 +44,14 @@ impl Writing {
         options: &Options,
         definitions: &Arc<Definitions>,
         catalogue: &Catalogue,
+        cluster: Option<&Arc<Cluster>>,
     ) -> anyhow::Result<Self> {
         // Before the lake is made, which would be for nothing.
         options.lake.home()?;
         let mut lake = Lake::open_or_create(&options.lake, None).await?;
+        if let Some(cluster) = cluster {
+            lake.spread_over(Arc::clone(cluster) as _);
+        }
         let lock = lake.lock().await?;
         refresh::refresh(&mut lake, &lock, definitions).await?;
         // Before the first answer, which would otherwise be of a state that is over at once.

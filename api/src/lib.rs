@@ -6,6 +6,7 @@ pub mod boards;
 pub mod caller;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod dictionary;
 pub mod explained;

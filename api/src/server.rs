@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::{Accounts, oidc};
 use crate::audit::Audit;
 use crate::clock::Clock;
+use crate::cluster::{self, Cluster};
 use crate::config::LimitsByRole;
 use crate::exposition;
 use crate::following::{self, Following};
@@ -92,6 +93,8 @@ pub struct Options {
     pub maintenance: maintenance::Settings,
     /// Whether it only reads what another process lands.
     pub is_reader: bool,
+    /// The workers that queries are spread over.
+    pub cluster: cluster::Settings,
     /// The present.
     pub clock: Clock,
 }
@@ -117,6 +120,7 @@ impl Options {
             sources: Vec::new(),
             maintenance: maintenance::Settings::default(),
             is_reader: false,
+            cluster: cluster::Settings::default(),
             clock: Clock::Machine,
         }
     }
@@ -175,6 +179,7 @@ pub struct Server {
     landing_error: Mutex<Option<String>>,
     /// What has been seen of the process that writes the lake, by one that only reads it.
     followed: Option<following::Record>,
+    cluster: Option<Arc<Cluster>>,
     is_stopping: AtomicBool,
 }
 
@@ -202,6 +207,8 @@ struct Known {
     audit: Arc<Audit>,
     view: Arc<View>,
     orders: Orders,
+    telemetry: Telemetry,
+    cluster: Option<Arc<Cluster>>,
 }
 
 /// How a server comes to the newest state of its lake.
@@ -215,11 +222,22 @@ impl Begun {
         options: &Options,
         definitions: &Arc<Definitions>,
         catalogue: &Catalogue,
+        cluster: Option<&Arc<Cluster>>,
     ) -> anyhow::Result<Self> {
         if options.is_reader {
             return Ok(Self::Following(Following::begin(options, definitions).await?.into()));
         }
-        Ok(Self::Writing(Writing::begin(options, definitions, catalogue).await?.into()))
+        let writing = Writing::begin(options, definitions, catalogue, cluster).await?;
+        Ok(Self::Writing(writing.into()))
+    }
+
+    /// Spreads queries over workers.
+    fn spread_over(&self, cluster: &Arc<Cluster>) {
+        let reader = match self {
+            Self::Writing(writing) => &writing.reader,
+            Self::Following(following) => &following.reader,
+        };
+        reader.spread_over(Arc::clone(cluster) as _);
     }
 
     fn view(&self) -> Arc<View> {
@@ -239,8 +257,17 @@ impl Begun {
 
 impl Server {
     async fn new(known: Known, options: &Options) -> anyhow::Result<Self> {
-        let Known { definitions, catalogue, accounts, tls, audit, view, orders } = known;
-        let telemetry = Telemetry::new().context("failed to start counting")?;
+        let Known {
+            definitions,
+            catalogue,
+            accounts,
+            tls,
+            audit,
+            view,
+            orders,
+            telemetry,
+            cluster,
+        } = known;
         let identities = Identities::pseudonyms_of(&options.lake).await?;
         let home = options.lake.home()?.to_owned();
         let sight = Sight::new(identities, catalogue.clone(), options.clock, audit.table());
@@ -267,6 +294,7 @@ impl Server {
             watched: RwLock::default(),
             landing_error: Mutex::default(),
             followed: options.is_reader.then(following::Record::default),
+            cluster,
         })
     }
 
@@ -286,6 +314,8 @@ impl Server {
             audit: Arc::default(),
             view: reader.view(),
             orders: Orders::channel().0,
+            telemetry: Telemetry::new().unwrap(),
+            cluster: None,
         };
         Self::new(known, &Options::of_lake(folder)).await.unwrap()
     }
@@ -398,6 +428,11 @@ impl Server {
         self.followed.as_ref()
     }
 
+    /// The workers that queries are spread over, if there are any.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_deref()
+    }
+
     /// Why landing does not get on, if it does not.
     pub fn landing_error(&self) -> Option<String> {
         self.landing_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -425,14 +460,29 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         format!("failed to listen on {}; choose another --postgres", options.postgres)
     })?;
     let catalogue = Catalogue::load(&definitions)?;
-    let begun = Begun::of(&options, &definitions, &catalogue).await?;
+    let telemetry = Telemetry::new().context("failed to start counting")?;
+    let cluster = begin_cluster(&options, &definitions, &telemetry).await?;
+    let begun = Begun::of(&options, &definitions, &catalogue, cluster.as_ref()).await?;
+    if let Some(cluster) = &cluster {
+        begun.spread_over(cluster);
+    }
     let (log, view) = (begun.audit(), begun.view());
     let accounts = options.accounts.as_deref();
     let accounts =
         accounts.map(|file| Accounts::open(file, options.oidc.clone(), view.zone())).transpose()?;
     let audit = Arc::new(Audit::to(log.clone()));
     let (orders, ordered) = Orders::channel();
-    let known = Known { definitions, catalogue, accounts, tls: tls.clone(), audit, view, orders };
+    let known = Known {
+        definitions,
+        catalogue,
+        accounts,
+        tls: tls.clone(),
+        audit,
+        view,
+        orders,
+        telemetry,
+        cluster,
+    };
     let server = Arc::new(Server::new(known, &options).await?);
     if let Some(accounts) = server.accounts() {
         server.audit.accounts(&accounts.described(), "found");
@@ -483,6 +533,19 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         tracing::warn!("landing does not end; the process ends without it");
     }
     moved
+}
+
+async fn begin_cluster(
+    options: &Options,
+    definitions: &Definitions,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Option<Arc<Cluster>>> {
+    let settings = &options.cluster;
+    if settings.workers.is_empty() {
+        return Ok(None);
+    }
+    let cluster = Cluster::begin(settings, &options.lake, definitions, telemetry.clone()).await;
+    cluster.context("the cluster cannot be used").map(Some)
 }
 
 fn announce(server: &Server, address: SocketAddr, postgres: SocketAddr) -> std::io::Result<()> {

@@ -24,13 +24,16 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::plan_datafusion_err;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream, replace_children_if_necessary};
+use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 use pipeline::audit::{AUDIT_LOG, Open};
 use pipeline::query::{Guarded, View};
+use pipeline::travel::{Spreading, spread_of};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -44,7 +47,7 @@ use crate::telemetry::{Stage, Telemetry};
 pub use mistake::Mistake;
 pub use numbered::numbered;
 pub(crate) use placed::{Placed, place};
-use slices::SlicesExec;
+pub(crate) use slices::SlicesExec;
 
 pub(crate) use postgres::{SERVER_VERSION, SERVER_VERSION_NUM, TABLE_KINDS, table_kind, type_name};
 pub use sight::Sight;
@@ -525,13 +528,15 @@ impl Job {
         let is_explained =
             matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
         let folder = is_explained.then(|| explain::Folder::of(&self.view));
-        let context = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(refuse)?;
-        let plan = interruptible(plan).map_err(refuse)?;
-        let mut stream = execute_stream(plan, context).map_err(refuse)?;
-        // The first rows come before the columns are announced: most failures come with them, and are told
-        // whole.
-        let mut next = stream.next().await.transpose().map_err(refuse)?;
+        let (begun, is_spread) = begin(frame).await.map_err(refuse)?;
+        let Begun { mut stream, first: mut next } = begun;
+        // What has been sent cannot be sent again by this machine alone.
+        let refuse = |error: DataFusionError| match refuse(error) {
+            Refused::Failed(problem) if is_spread => Refused::Failed(format!(
+                "the cluster failed after the first rows were sent; ask again ({problem})"
+            )),
+            refused => refused,
+        };
         if announce.send((stream.schema(), is_stable)).is_err() {
             return Ok(Taken::InPart);
         }
@@ -559,6 +564,41 @@ impl Job {
     }
 }
 
+/// A query that runs.
+struct Begun {
+    stream: SendableRecordBatchStream,
+    /// The first rows, which come before the columns are announced: most failures come with them, and are told whole.
+    first: Option<RecordBatch>,
+}
+
+impl Begun {
+    async fn new(
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<Self, DataFusionError> {
+        let mut stream = execute_stream(plan, context)?;
+        let first = stream.next().await.transpose()?;
+        Ok(Self { stream, first })
+    }
+}
+
+/// Starts a query: spread over several machines where that pays, and here when it does not, or when that fails. Returns
+/// whether it is spread.
+async fn begin(frame: DataFrame) -> Result<(Begun, bool), DataFusionError> {
+    let (state, plan) = frame.into_parts();
+    if let Some(spread) = spread_of(&state)
+        && let Some(Spreading { plan, context }) = spread.plan(&state, &plan).await
+    {
+        match Begun::new(plan, context).await {
+            Ok(begun) => return Ok((begun, true)),
+            Err(error) => spread.failed(&error),
+        }
+    }
+    let context = state.task_ctx();
+    let plan = interruptible(state.create_physical_plan(&plan).await?)?;
+    Ok((Begun::new(plan, context).await?, false))
+}
+
 /// The size of the rows themselves: a batch may be a window on a larger one.
 fn bytes_of(batch: &RecordBatch) -> usize {
     let of = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_default();
@@ -570,7 +610,9 @@ const JOINS: [&str; 3] = ["NestedLoopJoinExec", "HashJoinExec", "CrossJoinExec"]
 
 /// Makes whatever can turn few rows into many pause between batches: the engine pauses only where rows are read, so
 /// that a join of everything with everything would hear of no deadline for hours.
-fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+pub(crate) fn interruptible(
+    plan: Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
     let paused = plan.transform_up(|node| {
         let multiplies = node.children().len() > 1 || node.name() == "UnnestExec";
         Ok(if JOINS.contains(&node.name()) {

@@ -22,6 +22,7 @@ pub struct Telemetry {
     query_rows: IntCounter,
     queries_running: IntGauge,
     queries_waiting: IntGauge,
+    spread: IntCounterVec,
     connections: IntCounterVec,
     connections_now: IntGauge,
 }
@@ -83,6 +84,12 @@ impl Telemetry {
             query_rows,
             queries_running: gauge("lawpulse_sql_running", "Queries that run now.")?,
             queries_waiting: gauge("lawpulse_sql_waiting", "Queries that wait for their turn.")?,
+            spread: counters(
+                "lawpulse_cluster_queries_total",
+                "Queries of a server with workers, by how they were run: spread over them; here, for reading little, for \
+                 reading what only this process has, or for want of a worker; or here after the workers had failed.",
+                &["way"],
+            )?,
             connections: counters(
                 "lawpulse_postgres_connections_total",
                 "PostgreSQL connections by whether they became sessions.",
@@ -119,6 +126,11 @@ impl Telemetry {
             Stage::Waiting => &self.queries_waiting,
             Stage::Running => &self.queries_running,
         })
+    }
+
+    /// Counts a query by how it was run, on a server that has workers.
+    pub fn count_spread(&self, way: &str) {
+        self.spread.with_label_values(&[way]).inc();
     }
 
     /// Counts a PostgreSQL connection as accepted or refused.

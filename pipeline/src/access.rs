@@ -18,8 +18,8 @@ use datafusion::prelude::ident;
 
 use crate::dictionary::{Dictionary, Guard, Rows};
 use crate::pseudonym::Identities;
-use barrier::Barrier;
-use veil::Veil;
+pub(crate) use barrier::{Barrier, BarrierExec};
+pub(crate) use veil::Veil;
 
 type DataResult<T> = datafusion::common::Result<T>;
 

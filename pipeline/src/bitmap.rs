@@ -263,12 +263,18 @@ fn numbers_type() -> DataType {
 #[derive(Debug)]
 pub(crate) struct OfficerNos {
     dictionary: Arc<HashMap<String, i64>>,
+    /// The version of the dictionary, where it is that of a lake.
+    version: Option<u64>,
     signature: Signature,
 }
 
 impl OfficerNos {
-    pub(crate) fn new(dictionary: Arc<HashMap<String, i64>>) -> Self {
-        Self { dictionary, signature: Signature::any(1, Volatility::Immutable) }
+    pub(crate) fn new(dictionary: Arc<HashMap<String, i64>>, version: Option<u64>) -> Self {
+        Self { dictionary, version, signature: Signature::any(1, Volatility::Immutable) }
+    }
+
+    pub(crate) fn version(&self) -> Option<u64> {
+        self.version
     }
 }
 

@@ -44,6 +44,11 @@ pub enum Guard {
     Reject,
 }
 
+impl Guard {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Open, Self::Officer, Self::Party, Self::Withheld, Self::Attributes, Self::Reject];
+}
+
 /// What a table or a column means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

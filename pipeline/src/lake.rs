@@ -32,6 +32,7 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::event;
 use crate::location::{self, Location};
+use crate::travel::{LakeTable, Spread};
 use crate::{maintain, zone};
 
 pub use lock::WriteLock;
@@ -59,6 +60,8 @@ pub struct Lake {
     events: Table,
     /// What is read of it, for a process that follows another one's writing.
     published: Option<Published>,
+    /// What spreads the computing of rollups over several processes.
+    spread: Option<Arc<dyn Spread>>,
 }
 
 impl Lake {
@@ -106,18 +109,28 @@ impl Lake {
                 "the lake's days are those of {zone}, not of {asked}; leave out the zone or use another lake"
             )));
         }
-        Ok(Self { location, zone, events, published: None })
+        Ok(Self { location, zone, events, published: None, spread: None })
     }
 
     /// A lake in another folder that shares these events, for what is made of them and is not to be kept.
     pub(crate) fn with_events(&self, root: &Path, events: Table) -> Result<Self> {
         let location = Location::from(root).resolved()?;
-        Ok(Self { location, zone: self.zone, events, published: None })
+        Ok(Self { location, zone: self.zone, events, published: None, spread: None })
     }
 
     /// Where the lake is.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Spreads the computing of its rollups from now on.
+    pub fn spread_over(&mut self, spread: Arc<dyn Spread>) {
+        self.spread = Some(spread);
+    }
+
+    /// What spreads the computing of its rollups.
+    pub(crate) fn spread(&self) -> Option<&Arc<dyn Spread>> {
+        self.spread.as_ref()
     }
 
     /// Reads from now on what another process has published.
@@ -284,7 +297,7 @@ impl Table {
     }
 
     /// Opens a table as it was at a version, which it keeps whatever is committed later.
-    async fn open_at(location: &Location, name: &str, version: u64) -> Result<Self> {
+    pub(crate) async fn open_at(location: &Location, name: &str, version: u64) -> Result<Self> {
         location::register();
         let opened = deltalake::open_table_with_version(location.url()?, version).await;
         let delta = opened.map_err(Error::table("read an older version of", name))?;
@@ -364,10 +377,22 @@ impl Table {
 
     /// The table for SQL, at the version that this handle sees.
     pub async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
-        self.delta
+        let own = self
+            .delta
             .table_provider()
             .await
-            .map_err(Error::query(format!("reading table `{}`", self.name)))
+            .map_err(Error::query(format!("reading table `{}`", self.name)))?;
+        Ok(Arc::new(LakeTable::new(own, self)))
+    }
+
+    /// Where the table is.
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The column by which its files are kept apart.
+    pub(crate) fn partition(&self) -> Option<&str> {
+        self.partition.as_deref()
     }
 
     /// Makes the table's store known to a session.

@@ -27,6 +27,7 @@ pub mod query;
 pub mod reference;
 pub mod refresh;
 pub mod source;
+pub mod travel;
 
 pub mod check;
 pub mod goal;

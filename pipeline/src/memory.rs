@@ -25,7 +25,12 @@ use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::execution_plan::SchedulingType;
+use datafusion::physical_plan::proto::ExecutionPlanEncodeCtx;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use datafusion_proto::protobuf::PhysicalPlanNode;
+
+use crate::lake::Table;
+use crate::travel::{Files, Scan, Travelling};
 
 /// Rows of a batch: few enough that batches of other days are passed over, many enough to work in bulk.
 const BATCH_ROWS: usize = 8192;
@@ -36,6 +41,8 @@ pub(crate) struct MemoryTable {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
     days: Days,
+    /// Where the rows are in the lake, for plans that travel.
+    files: Option<Files>,
 }
 
 impl MemoryTable {
@@ -43,7 +50,18 @@ impl MemoryTable {
     pub(crate) fn new(schema: SchemaRef, batches: &[RecordBatch]) -> arrow::error::Result<Self> {
         let batches = evened(&schema, batches)?;
         let days = Days::of(&schema, &batches);
-        Ok(Self { schema, batches, days })
+        Ok(Self { schema, batches, days, files: None })
+    }
+
+    /// Says where the rows are in the lake: plans that travel name the files instead of taking the rows along.
+    pub(crate) fn of_files(self, table: &Table) -> Self {
+        let files = Files::new(table, Arc::clone(&self.schema));
+        Self { files: Some(files), ..self }
+    }
+
+    /// Where the rows are in the lake.
+    pub(crate) fn files(&self) -> Option<&Files> {
+        self.files.as_ref()
     }
 
     /// All rows.
@@ -96,6 +114,12 @@ impl TableProvider for MemoryTable {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        if let Some(files) = &self.files
+            && let Some(travelling) = state.config().get_extension::<Travelling>()
+        {
+            let scan = Scan { state, filters, exact: Vec::new(), limit: None };
+            return files.scan(travelling.root(), projection, scan);
+        }
         let batches = self.may_meet(state, filters)?;
         let partitions = spread(batches, state.config().target_partitions());
         let source = MemorySource {
@@ -291,6 +315,13 @@ impl DataSource for MemorySource {
         }))
     }
 
+    fn try_to_proto(
+        &self,
+        context: &ExecutionPlanEncodeCtx<'_>,
+    ) -> Result<Option<PhysicalPlanNode>> {
+        self.inner.try_to_proto(context)
+    }
+
     fn apply_expressions(
         &self,
         apply: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
@@ -363,6 +394,7 @@ mod tests {
                 schema: batch(&[]).schema(),
                 days: Days::of(&batch(&[]).schema(), &batches),
                 batches,
+                files: None,
             });
             let expected = days.iter().flatten().filter(|day| (from..from + length).contains(*day));
             let sql = format!(

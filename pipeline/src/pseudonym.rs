@@ -45,6 +45,12 @@ impl Identities {
         key_of(&lake.into()).await.map(Self::Pseudonyms)
     }
 
+    /// Tells keys apart without telling one; `None` where there are no pseudonyms.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let Self::Pseudonyms(key) = self else { return None };
+        Some(blake3::keyed_hash(key, b"fingerprint").to_hex()[..16].to_owned())
+    }
+
     /// What stands for an id of a column.
     pub fn of(&self, column: &str, id: &str) -> String {
         let Self::Pseudonyms(key) = self else { return id.to_owned() };

@@ -4,7 +4,7 @@ mod bounds;
 mod guarded;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -30,9 +30,11 @@ use crate::metric::{Period, Tree};
 use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
 use crate::refresh::OFFICER_NUMBERS;
+use crate::travel::{self, Spread};
 use crate::zone::{date_of, days_of, micros_to_utc};
 use crate::{bitmap, event, functions, goal, metric, refresh};
 
+pub(crate) use bounds::{BOUNDS, bounded, joined};
 pub use guarded::{AUDIT_SCHEMA, CATALOG, Guarded};
 
 /// The newest revision of every event that has not been withdrawn, over the whole log.
@@ -91,6 +93,7 @@ pub struct Reader {
     calendar: Arc<WorkingDays>,
     kept: BTreeMap<String, Kept>,
     view: Arc<View>,
+    spread: Arc<OnceLock<Arc<dyn Spread>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -123,6 +126,8 @@ pub struct View {
     facts: Facts,
     answers: metric::Answers,
     findings: Findings,
+    /// What spreads queries over several processes, once that is known.
+    spread: Arc<OnceLock<Arc<dyn Spread>>>,
 }
 
 /// What a lake holds, in a few numbers.
@@ -177,7 +182,9 @@ impl Reader {
             .map_err(Error::query("the runtime"))?;
         let calendar = working_days(&definitions)?;
         let dictionary = Arc::new(Dictionary::load(&definitions)?);
+        let spread = Arc::default();
         let empty = View {
+            spread: Arc::clone(&spread),
             zone: lake.zone(),
             runtime: Arc::clone(&runtime),
             calendar: Arc::clone(&calendar),
@@ -204,6 +211,7 @@ impl Reader {
             calendar,
             kept: BTreeMap::new(),
             view: Arc::new(empty),
+            spread,
         };
         reader.update().await?;
         Ok(reader)
@@ -212,6 +220,11 @@ impl Reader {
     /// The newest state that [`Reader::update`] has seen.
     pub fn view(&self) -> Arc<View> {
         Arc::clone(&self.view)
+    }
+
+    /// Spreads the queries of this reader's states from now on. The first that is told stays.
+    pub fn spread_over(&self, spread: Arc<dyn Spread>) {
+        _ = self.spread.set(spread);
     }
 
     /// Sees what has landed and been refreshed since; returns whether anything has.
@@ -335,7 +348,9 @@ impl Reader {
             return Ok(Kept { version, provider: table.provider().await?, rows: None });
         }
         let batches = refresh::read_rollup(&table).await?;
-        self.keep(version, table.schema(), batches)
+        let rows = MemoryTable::new(table.schema(), &batches).map_err(Error::internal)?;
+        let rows = Arc::new(rows.of_files(&table));
+        Ok(Kept { version, provider: Arc::clone(&rows) as _, rows: Some(rows) })
     }
 
     async fn build_view(&self) -> Result<View> {
@@ -352,6 +367,7 @@ impl Reader {
         tables.extend(register_events(&context, self.lake.events(), revised, None).await?);
         let (request_views, plain_views) = self.views();
         let mut view = View {
+            spread: Arc::clone(&self.spread),
             zone: self.lake.zone(),
             runtime: Arc::clone(&self.runtime),
             calendar: Arc::clone(&self.calendar),
@@ -488,6 +504,19 @@ impl View {
     /// A fresh session: what one query registers or sets, no other sees.
     pub fn session(&self) -> Result<SessionContext> {
         self.session_in(&self.runtime)
+    }
+
+    /// As [`View::session`], for queries that may be spread over several processes.
+    pub(crate) fn spread_session(&self) -> Result<SessionContext> {
+        let context = self.session()?;
+        self.spread_queries_of(&context);
+        Ok(context)
+    }
+
+    fn spread_queries_of(&self, context: &SessionContext) {
+        if let Some(spread) = self.spread.get() {
+            travel::spread_over(context, spread);
+        }
     }
 
     fn session_in(&self, runtime: &Arc<RuntimeEnv>) -> Result<SessionContext> {

@@ -30,6 +30,7 @@ use crate::location::Location;
 use crate::model::{Kind, Model, RefreshBy};
 use crate::query;
 use crate::reference;
+use crate::travel;
 
 const FINGERPRINT_PROPERTY: &str = "lawpulse.model";
 /// Officers of one home unit are numbered in blocks of whole words, with room for newcomers.
@@ -98,8 +99,8 @@ fn in_turn(models: &[Model]) -> impl Iterator<Item = &Model> {
 /// The events that came since a version of the log, one entry a version: rollups share them.
 type ChangedSince = HashMap<u64, Option<RecordBatch>>;
 
-/// The dictionary of officers: read once in a refresh, and only when a rollup is not up to date.
-type Numbers = OnceCell<Arc<HashMap<String, i64>>>;
+/// The dictionary of officers and its version: read once in a refresh, and only when a rollup is not up to date.
+type Numbers = OnceCell<(Option<u64>, Arc<HashMap<String, i64>>)>;
 
 async fn refresh_rollup(
     lake: &Lake,
@@ -162,6 +163,11 @@ async fn refresh_rollup(
     let partitions = merge(&context, model, (by, keys), &table, &new_rows).await?;
     table.replace(partitions, progress).await?;
     Ok(Some(refreshed(Some(n_touched), n_rows)))
+}
+
+/// The function by which the passes of a refresh share objects among themselves.
+pub(crate) fn share_of() -> ScalarUDF {
+    ScalarUDF::from(passes::ShareOf::new())
 }
 
 /// The partitions of a rollup.
@@ -270,7 +276,8 @@ async fn compute(
         query::register_events(context, lake.events(), revised, restriction).await?;
         let grain = model.grain().join(", ");
         let sql = format!("select * from ({}) order by {grain}", model.sql());
-        return normalise(collect(context, model.name(), &sql).await?);
+        let frame = context.sql(&sql).await.map_err(Error::query(model.name()))?;
+        return normalise(travel::collect(frame).await.map_err(Error::query(model.name()))?);
     };
     register_rollup(lake, context, of, restriction).await?;
     if !context.table_exist(OFFICER_NUMBERS).map_err(Error::query(OFFICER_NUMBERS))? {
@@ -561,7 +568,7 @@ pub(crate) async fn planned_schema(definitions: &Definitions, model: &Model) -> 
     for (name, batch) in query::shipped_tables(definitions)? {
         register(&context, &name, batch)?;
     }
-    register_officer_nos(&context, Arc::default());
+    register_officer_nos(&context, &(None, Arc::default()));
     register_all(&context, "events", &query::log_schema(), Vec::new())?;
     register_all(&context, OFFICER_NUMBERS, &officer_numbers_schema(), Vec::new())?;
     let models = if model.of().is_some() { Model::all(definitions)? } else { Vec::new() };
@@ -597,25 +604,37 @@ async fn session(
         register(&context, &name, batch)?;
     }
     let dictionary = numbers.get_or_try_init(|| dictionary(lake)).await?;
-    register_officer_nos(&context, Arc::clone(dictionary));
-    context.register_udf(ScalarUDF::from(passes::ShareOf::new()));
+    register_officer_nos(&context, dictionary);
+    context.register_udf(share_of());
+    if let Some(spread) = lake.spread() {
+        travel::spread_over(&context, spread);
+    }
     Ok(context)
 }
 
-fn register_officer_nos(context: &SessionContext, dictionary: Arc<HashMap<String, i64>>) {
-    context.register_udf(ScalarUDF::from(OfficerNos::new(dictionary)));
+fn register_officer_nos(
+    context: &SessionContext,
+    (version, dictionary): &(Option<u64>, Arc<HashMap<String, i64>>),
+) {
+    context.register_udf(ScalarUDF::from(OfficerNos::new(Arc::clone(dictionary), *version)));
 }
 
-async fn dictionary(lake: &Lake) -> Result<Arc<HashMap<String, i64>>> {
+async fn dictionary(lake: &Lake) -> Result<(Option<u64>, Arc<HashMap<String, i64>>)> {
+    let (version, batches) = officer_numbers(lake).await?;
+    Ok((version, numbers_by_id(&batches)))
+}
+
+/// The number of each officer of the dictionary.
+pub(crate) fn numbers_by_id(batches: &[RecordBatch]) -> Arc<HashMap<String, i64>> {
     let mut dictionary = HashMap::new();
-    for batch in officer_numbers(lake).await?.1 {
+    for batch in batches {
         let ids = batch.column(0).as_string::<i32>();
         let numbers = batch.column(1).as_primitive::<Int64Type>();
         for (officer_id, number) in ids.iter().zip(numbers.values()) {
             dictionary.insert(officer_id.unwrap_or_default().to_owned(), *number);
         }
     }
-    Ok(Arc::new(dictionary))
+    Arc::new(dictionary)
 }
 
 fn register(context: &SessionContext, name: &str, batch: RecordBatch) -> Result<()> {
@@ -669,6 +688,12 @@ pub(crate) async fn officer_numbers(lake: &Lake) -> Result<(Option<u64>, Vec<Rec
         Some(table) => Ok((Some(table.version()), reference::read_all(&table).await?)),
         None => Ok((None, Vec::new())),
     }
+}
+
+/// The dictionary of officers at one of its versions.
+pub(crate) async fn officer_numbers_at(lake: &Location, version: u64) -> Result<Vec<RecordBatch>> {
+    let location = lake.join(&path_of(OFFICER_NUMBERS));
+    reference::read_all(&Table::open_at(&location, OFFICER_NUMBERS, version).await?).await
 }
 
 /// Gives a number to every officer of the reference and the log that has none.

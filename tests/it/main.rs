@@ -13,6 +13,7 @@ mod alerting;
 mod attacks;
 mod audit;
 mod bucket;
+mod cluster;
 mod dictionary;
 mod faults;
 mod flight;

@@ -13,7 +13,7 @@ const YEAR: &str = "from=2025-01-01&to=2026-01-01";
 
 /// Lands three districts of eight units each into the lake of a guarded server.
 fn land_city(guarded: &Guarded) -> PathBuf {
-    let (log, lake) = (guarded.path("log"), guarded.path("lake"));
+    let (log, lake) = (guarded.path("simulated"), guarded.path("lake"));
     let sizes = ["--districts", "3", "--orgs", "24", "--officers", "2400", "--events", "40000"];
     let out = ["simulate", "--profile", "scale", "--out", log.to_str().unwrap()];
     lawpulse(out.into_iter().chain(sizes));

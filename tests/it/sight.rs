@@ -86,7 +86,9 @@ fn an_analyst_sees_pseudonyms_and_an_auditor_who_it_was() {
         assert_eq!(towns.ask(analyst, guess)[0]["n"], 0, "{guess}");
         assert_ne!(towns.ask(auditor, guess)[0]["n"], 0, "{guess}");
     }
-    for function in ["pseudonym", "known_attributes", "withheld", "without_words"] {
+    for function in
+        ["officer_pseudonym", "party_pseudonym", "known_attributes", "withheld", "without_words"]
+    {
         let sql = format!("select {function}('officer-1')");
         towns.refused(analyst, &sql, "Invalid function");
     }

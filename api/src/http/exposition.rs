@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use prometheus::TextEncoder;
 
 use crate::clock::Clock;
+use crate::cluster::{Member, Standing};
 use crate::exposition::{Family, Kind, Series, render};
 use crate::following;
 use crate::http::problem::Problem;
@@ -33,6 +34,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     text.push_str(&render(&own_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
     text.push_str(&render(&following_families(&server)));
+    text.push_str(&render(&cluster_families(&server)));
     text.push_str(&render(&source_families(&server)));
     text.push_str(&render(&maintenance_families(&server)));
     text.push_str(&render(&audit_families(&server)));
@@ -63,6 +65,22 @@ fn following_families(server: &Server) -> Vec<Family> {
             vec![f64::from(u8::from(followed.failure.is_some()))],
         ),
     ]
+}
+
+/// Which workers answer.
+fn cluster_families(server: &Server) -> Vec<Family> {
+    let Some(cluster) = server.cluster() else { return Vec::new() };
+    let series = |member: Member| {
+        let labels = vec![("worker".to_owned(), member.url.to_string())];
+        let answers = member.standing == Standing::Answers;
+        Series { labels, value: f64::from(u8::from(answers)) }
+    };
+    vec![Family {
+        name: "lawpulse_cluster_worker_answers".to_owned(),
+        help: "1 while queries are spread over a worker, 0 while it does not answer or is of another version.".to_owned(),
+        kind: Kind::Gauge,
+        series: cluster.members().into_iter().map(series).collect(),
+    }]
 }
 
 /// What waits to land.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::caller::Visitor;
+use crate::cluster::{Member, Standing};
 use crate::http::problem::Problem;
 use crate::http::query::{Nothing, Query};
 use crate::schema;
@@ -76,6 +77,34 @@ pub(super) struct Holdings {
     /// shown here.
     #[schema(required, format = DateTime)]
     published_at: Option<String>,
+    /// Of a server with workers: how each was found last.
+    #[schema(required)]
+    workers: Option<Vec<WorkerEntry>>,
+}
+
+/// A worker, as it was found last.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WorkerEntry {
+    url: String,
+    /// Whether queries are spread over it.
+    answers: bool,
+    /// What it said that it is.
+    #[schema(required)]
+    version: Option<String>,
+    /// Why queries are not spread over it.
+    #[schema(required)]
+    problem: Option<String>,
+}
+
+impl From<Member> for WorkerEntry {
+    fn from(member: Member) -> Self {
+        let (answers, problem) = match member.standing {
+            Standing::Answers => (true, None),
+            Standing::Unknown => (false, Some("it has not been asked yet".to_owned())),
+            Standing::Out(why) => (false, Some(why)),
+        };
+        Self { url: member.url.to_string(), answers, version: member.version, problem }
+    }
 }
 
 /// What the lake holds, and how new it is.
@@ -103,6 +132,9 @@ pub(super) async fn status(State(server): State<Arc<Server>>, _: Query<Nothing>)
             .followed()
             .and_then(|followed| followed.told().published_at)
             .map(|instant| instant.to_rfc3339()),
+        workers: server
+            .cluster()
+            .map(|cluster| cluster.members().into_iter().map(WorkerEntry::from).collect()),
     })
 }
 

@@ -26,12 +26,12 @@ const SWIFT: Duration = Duration::from_millis(5);
 
 /// Gives on the rows of its input in slices.
 #[derive(Debug)]
-pub(super) struct SlicesExec {
+pub(crate) struct SlicesExec {
     input: Arc<dyn ExecutionPlan>,
 }
 
 impl SlicesExec {
-    pub(super) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
         Self { input }
     }
 }

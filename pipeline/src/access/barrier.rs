@@ -16,12 +16,13 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner as _};
 
 type DataResult<T> = datafusion::common::Result<T>;
 
 /// The rows of a plan, and of them only what can be asked without computing anything.
 #[derive(Debug)]
-pub(super) struct Barrier {
+pub(crate) struct Barrier {
     plan: LogicalPlan,
     schema: SchemaRef,
 }
@@ -30,6 +31,11 @@ impl Barrier {
     pub(super) fn new(plan: LogicalPlan) -> Self {
         let schema = Arc::new(plan.schema().as_arrow().clone());
         Self { plan, schema }
+    }
+
+    /// What is behind it.
+    pub(crate) fn plan(&self) -> &LogicalPlan {
+        &self.plan
     }
 }
 
@@ -93,7 +99,10 @@ impl TableProvider for Barrier {
             builder = builder.project(columns.collect::<Vec<_>>())?;
         }
         let plan = builder.limit(0, limit)?.build()?;
-        Ok(Arc::new(BarrierExec { input: state.create_physical_plan(&plan).await? }))
+        let plan = state.optimize(&plan)?;
+        // Not by the session's own planner: one that spreads queries would begin a second one inside the first.
+        let input = DefaultPhysicalPlanner::default().create_physical_plan(&plan, state).await?;
+        Ok(Arc::new(BarrierExec::new(input)))
     }
 
     fn supports_filters_pushdown(
@@ -115,8 +124,14 @@ impl TableProvider for Barrier {
 
 /// Rows as they come, past which the engine moves neither conditions nor computations.
 #[derive(Debug)]
-struct BarrierExec {
+pub(crate) struct BarrierExec {
     input: Arc<dyn ExecutionPlan>,
+}
+
+impl BarrierExec {
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        Self { input }
+    }
 }
 
 impl DisplayAs for BarrierExec {

@@ -26,7 +26,7 @@ const WORDS: [&str; 2] = ["text", "detail"];
 /// A function that only the lake's own views call: it is registered nowhere, for whoever could call it could try out
 /// whom a pseudonym stands for.
 #[derive(Debug)]
-pub(super) struct Veil {
+pub(crate) struct Veil {
     guard: Guard,
     identities: Identities,
     dictionary: Arc<Dictionary>,
@@ -34,13 +34,18 @@ pub(super) struct Veil {
 }
 
 impl Veil {
-    pub(super) fn new(guard: Guard, identities: &Identities, dictionary: &Arc<Dictionary>) -> Self {
+    pub(crate) fn new(guard: Guard, identities: &Identities, dictionary: &Arc<Dictionary>) -> Self {
         Self {
             guard,
             identities: identities.clone(),
             dictionary: Arc::clone(dictionary),
             signature: Signature::new(TypeSignature::Any(1), Volatility::Immutable),
         }
+    }
+
+    /// What it makes pseudonyms with.
+    pub(crate) fn identities(&self) -> &Identities {
+        &self.identities
     }
 
     /// The column of ids that a pseudonym is made for.
@@ -124,7 +129,9 @@ impl Hash for Veil {
 impl ScalarUDFImpl for Veil {
     fn name(&self) -> &str {
         match self.guard {
-            Guard::Officer | Guard::Party => "pseudonym",
+            // By its name another process finds the same function.
+            Guard::Officer => "officer_pseudonym",
+            Guard::Party => "party_pseudonym",
             Guard::Withheld => "withheld",
             Guard::Attributes => "known_attributes",
             Guard::Reject => "without_words",

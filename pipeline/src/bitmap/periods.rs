@@ -41,6 +41,10 @@ impl PeriodSets {
         }
     }
 
+    pub(crate) fn periods(&self) -> &[Range<i32>] {
+        &self.periods
+    }
+
     fn groups(&self) -> Groups {
         Groups { periods: Arc::clone(&self.periods), days_of: Vec::new(), at_least: 1 }
     }

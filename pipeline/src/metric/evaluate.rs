@@ -17,6 +17,7 @@ use crate::metric::scope::Scope;
 use crate::metric::suppress;
 use crate::pseudonym::Identities;
 use crate::query::View;
+use crate::travel;
 use crate::zone::days_of;
 
 /// What a metric is asked for.
@@ -126,7 +127,7 @@ async fn compute(
     } else {
         prepared.plan(&what, metric.sql()).await?
     };
-    let batches = frame.collect().await.map_err(Error::query(what))?;
+    let batches = travel::collect(frame).await.map_err(Error::query(what))?;
     let found = read(metric, &batches, choices.len())?;
     let samples_of = |found: &Found| {
         let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());

@@ -17,6 +17,7 @@ use crate::metric::catalogue::{Choice, Kind, Metric};
 use crate::metric::evaluate::{Request, missing};
 use crate::metric::scope::{Scope, ScopeKind, Tree};
 use crate::query::View;
+use crate::travel;
 use crate::zone::days_of;
 
 /// A session that holds what a request is about.
@@ -57,7 +58,7 @@ impl<'v> Prepared<'v> {
 
     /// Prepares what does not depend on a metric.
     pub(super) fn for_request(view: &'v View, request: &Request<'_>) -> Result<Self> {
-        let context = view.session()?;
+        let context = view.spread_session()?;
         register_request(&context, view.tree(), request)?;
         let mut values = BTreeMap::new();
         let date = |day: Option<NaiveDate>| ScalarValue::Date32(day.map(days_of));
@@ -94,7 +95,7 @@ impl<'v> Prepared<'v> {
     /// Runs a query to its end.
     pub(super) async fn collect(&self, what: &str, sql: &str) -> Result<Vec<RecordBatch>> {
         let frame = self.plan(what, sql).await?;
-        frame.collect().await.map_err(Error::query(what))
+        travel::collect(frame).await.map_err(Error::query(what))
     }
 
     /// Sums a query that returns one row for each counted thing.

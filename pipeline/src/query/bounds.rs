@@ -33,13 +33,30 @@ const CALL_BYTES_MAX: usize = 64 << 20;
 /// The bytes of a number, or of an element that is one.
 const NUMBER_BYTES: usize = 8;
 
+/// The name by which a session says that its calls are bounded.
+pub(crate) const BOUNDS: &str = "bounds";
+
+/// A function as the plans of users call it.
+pub(crate) fn bounded(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
+    match Growth::of(function.name()) {
+        Some(growth) => Arc::new(ScalarUDF::from(Bounded { inner: function, growth })),
+        None => function,
+    }
+}
+
+/// `a || b` as the plans of users call it.
+pub(crate) fn joined() -> Arc<ScalarUDF> {
+    let inner = Arc::new(ScalarUDF::from(Joined::new()));
+    Arc::new(ScalarUDF::from(Bounded { inner, growth: Growth::Texts }))
+}
+
 /// Puts bounds on the calls of a plan.
 #[derive(Debug)]
 pub(super) struct Bounds;
 
 impl FunctionRewrite for Bounds {
     fn name(&self) -> &str {
-        "bounds"
+        BOUNDS
     }
 
     fn rewrite(
@@ -50,15 +67,11 @@ impl FunctionRewrite for Bounds {
     ) -> Result<Transformed<Expr>> {
         match expression {
             Expr::ScalarFunction(call) => {
-                let Some(growth) = Growth::of(call.func.name()) else {
-                    return Ok(Transformed::no(Expr::ScalarFunction(call)));
-                };
                 let inner: &dyn Any = call.func.inner().as_ref();
-                if inner.is::<Bounded>() {
+                if inner.is::<Bounded>() || Growth::of(call.func.name()).is_none() {
                     return Ok(Transformed::no(Expr::ScalarFunction(call)));
                 }
-                let bounded = ScalarUDF::from(Bounded { inner: call.func, growth });
-                let call = ScalarFunction::new_udf(Arc::new(bounded), call.args);
+                let call = ScalarFunction::new_udf(bounded(call.func), call.args);
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
@@ -68,9 +81,7 @@ impl FunctionRewrite for Bounds {
                     let same = BinaryExpr { left, op: Operator::StringConcat, right };
                     return Ok(Transformed::no(Expr::BinaryExpr(same)));
                 }
-                let inner = Arc::new(ScalarUDF::from(Joined::new()));
-                let bounded = ScalarUDF::from(Bounded { inner, growth: Growth::Texts });
-                let call = ScalarFunction::new_udf(Arc::new(bounded), vec![*left, *right]);
+                let call = ScalarFunction::new_udf(joined(), vec![*left, *right]);
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
             other => Ok(Transformed::no(other)),

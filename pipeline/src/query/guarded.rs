@@ -111,6 +111,7 @@ impl Guarded {
         // A session's first rewrite cannot be refused.
         let _ = context.state_ref().write().register_function_rewrite(Arc::new(Bounds));
         context.register_udtf("metric", Arc::new(MetricFunction::new(&self.desk)));
+        self.view.spread_queries_of(&context);
         context
     }
 

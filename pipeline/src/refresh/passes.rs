@@ -138,7 +138,7 @@ mod tests {
 
         #[test]
         fn shares_of_many_objects_are_about_as_large(shares in 2..9u64) {
-            let mut held = vec![0; shares as usize];
+            let mut held = vec![0_u64; shares as usize];
             for number in 0..4_000 {
                 held[(hash(&format!("case-{number:09}")) % shares) as usize] += 1;
             }

@@ -34,7 +34,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 });
 
-static DEFINITIONS: LazyLock<Arc<Definitions>> =
+pub(crate) static DEFINITIONS: LazyLock<Arc<Definitions>> =
     LazyLock::new(|| Arc::new(Definitions::load(Some(&sql())).expect("the shipped definitions")));
 
 /// The folder of definitions: read when the tests run, so that a changed file needs no build.
@@ -242,8 +242,12 @@ impl TestLake {
         Ok(wait(reader)?.view())
     }
 
+    pub(crate) fn reader(&self) -> Reader {
+        wait(Reader::open(self.lake.location(), Arc::clone(&DEFINITIONS))).expect("a reader")
+    }
+
     pub(crate) fn view(&self) -> Arc<View> {
-        wait(Reader::open(self.lake.location(), Arc::clone(&DEFINITIONS))).expect("a reader").view()
+        self.reader().view()
     }
 
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {

@@ -38,6 +38,8 @@ mod districts;
 
 mod slt;
 
+mod travel;
+
 mod goals;
 
 mod checks;
