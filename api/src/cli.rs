@@ -512,6 +512,9 @@ async fn serve(
     let lake = args.lake.or_else(|| config.lake.clone());
     let lake =
         lake.context("the config file names no lake; give --lake, or set `lake = \"DIR\"`")?;
+    if let Some(archive) = &config.maintenance.policy.archive {
+        archive.check(&lake)?;
+    }
     let options = server_options(config, args.doors, lake, clock);
     let is_reader = options.is_reader || args.reader;
     server::serve(ServerOptions { is_reader, ..options }, definitions).await

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pipeline::lake::StorageClass;
 use pipeline::location::Location;
-use pipeline::maintain::{LEAST_HISTORY, Policy};
+use pipeline::maintain::{Age, Archive, LEAST_HISTORY, Policy};
 use serde::Deserialize;
 
 use crate::accounts::oidc;
@@ -161,15 +162,36 @@ struct WrittenMaintenance {
     small_files: Option<usize>,
     #[serde(default, deserialize_with = "unit::duration")]
     rejects_keep: Option<Duration>,
+    #[serde(default, deserialize_with = "unit::age")]
+    archive_after: Option<Age>,
+    archive_folder: Option<PathBuf>,
+    archive_class: Option<StorageClass>,
 }
 
 impl WrittenMaintenance {
-    fn resolved(&self) -> anyhow::Result<maintenance::Settings> {
+    fn archive(&self, folder: &Path) -> anyhow::Result<Option<Archive>> {
+        let (to, class) = (&self.archive_folder, self.archive_class);
+        let Some(after) = self.archive_after else {
+            anyhow::ensure!(
+                to.is_none() && class.is_none(),
+                "[maintenance] `archive_folder` and `archive_class` need `archive_after`, such as \"3 years\""
+            );
+            return Ok(None);
+        };
+        anyhow::ensure!(
+            to.is_none() || class.is_none(),
+            "[maintenance] `archive_folder` is for a lake in a folder and `archive_class` for one in an object store; leave one out"
+        );
+        Ok(Some(Archive { after, folder: to.as_ref().map(|to| folder.join(to)), class }))
+    }
+
+    fn resolved(&self, folder: &Path) -> anyhow::Result<maintenance::Settings> {
         let general = maintenance::Settings::default();
         let policy = Policy {
             history: self.history.unwrap_or(general.policy.history),
             rejects_keep: self.rejects_keep.or(general.policy.rejects_keep),
             small_files: self.small_files.unwrap_or(general.policy.small_files),
+            archive: self.archive(folder)?,
         };
         anyhow::ensure!(
             policy.history >= LEAST_HISTORY,
@@ -338,7 +360,7 @@ impl Config {
             limits: written.limits.resolved()?,
             inbox: written.inbox.resolved()?,
             sources: source::resolved(written.sources, folder)?,
-            maintenance: written.maintenance.resolved()?,
+            maintenance: written.maintenance.resolved(folder)?,
             cluster: written.cluster.resolved(folder)?,
             worker: written.worker,
             lake: written.lake.map(|lake| location(&lake, folder)).transpose()?,
@@ -435,6 +457,21 @@ mod tests {
     }
 
     #[test]
+    fn old_months_go_to_a_folder_or_to_a_storage_class() {
+        let archive = |more: &str| {
+            let text = format!("[maintenance]\narchive_after = \"3 years\"\n{more}");
+            let config = Config::parse(&text, Path::new("/etc/lawpulse")).unwrap();
+            config.maintenance.policy.archive.unwrap()
+        };
+        let after = Age::months(36).unwrap();
+        assert_eq!(archive(""), Archive { after, folder: None, class: None });
+        let folder = Some("/etc/lawpulse/old".into());
+        assert_eq!(archive("archive_folder = \"old\"").folder, folder);
+        let class = Some(StorageClass::StandardIa);
+        assert_eq!(archive("archive_class = \"STANDARD_IA\"").class, class);
+    }
+
+    #[test]
     fn a_role_has_the_limits_of_all_but_for_what_is_said_of_it() {
         let text = "[limits]\nrows = 1000\n[limits.viewer]\nwall_time = \"2m\"\nmemory = \"64MB\"";
         let limits = Config::parse(text, Path::new("")).unwrap().limits;
@@ -455,6 +492,11 @@ mod tests {
         check_refused("[limits.viewer]\nat_once = 0", &["[limits.viewer]", "may be 0"]);
         check_refused("[maintenance]\nhistory = \"5m\"", &["[maintenance]", "at least \"1h\""]);
         check_refused("[maintenance]\nsmall_files = 1", &["[maintenance]", "at least 2"]);
+        check_refused("[maintenance]\narchive_after = \"3y\"", &["archive_after", "\"3 years\""]);
+        check_refused("[maintenance]\narchive_folder = \"a\"", &["need `archive_after`"]);
+        let cold = "[maintenance]\narchive_after = \"1 year\"\narchive_class = ";
+        check_refused(&format!("{cold}\"DEEP_ARCHIVE\""), &["archive_class", "GLACIER_IR"]);
+        check_refused(&format!("{cold}\"GLACIER_IR\"\narchive_folder = \"a\""), &["leave one out"]);
         check_refused("[tls]\ncertificate = \"a\"", &["missing field `key`"]);
         check_refused("[cluster]\ncertificate = \"a\"", &["[cluster]", "all three"]);
         check_refused("[cluster]\nworkers = [\"10.0.0.1\"]", &["line 2"]);

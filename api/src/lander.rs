@@ -98,7 +98,7 @@ impl Lander {
             lock,
             reader,
             audit,
-            keeper: Keeper::new(options.maintenance),
+            keeper: Keeper::new(options.maintenance.clone()),
             sql: options.sql.clone(),
             reloaded: Instant::now(),
             published: None,

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 const SLICE: Duration = Duration::from_secs(1);
 
 /// How a server maintains its lake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How long it rests between two rounds; `None` for never.
     pub every: Option<Duration>,
@@ -47,6 +47,10 @@ pub struct Told {
     pub removed_files: u64,
     /// Their bytes.
     pub removed_bytes: u64,
+    /// Files of old months that were packed.
+    pub packed_files: u64,
+    /// Months that were moved to the archive.
+    pub moved_months: u64,
 }
 
 impl Record {
@@ -92,7 +96,8 @@ impl Keeper {
             let mut round = match self.round.take() {
                 Some(round) => round,
                 None if self.is_due() => {
-                    match Round::new(lake, self.settings.policy, Clock::Machine.now()).await {
+                    match Round::new(lake, self.settings.policy.clone(), Clock::Machine.now()).await
+                    {
                         Ok(round) => round,
                         Err(error) => {
                             self.fail(record, error);
@@ -151,16 +156,21 @@ fn tell(round: &Round, record: &Record) -> bool {
     for done in round.done().iter().filter(|done| !done.is_nothing()) {
         changed = true;
         let (table, merged, removed) = (&done.table, done.merged, done.removed_files);
+        let (packed, moved) = (done.packed, done.moved_months);
         tracing::info!(
             table,
             merged,
             removed,
-            "maintained {table}: {merged} files merged, {removed} removed"
+            packed,
+            moved,
+            "maintained {table}: {merged} files merged, {removed} removed, {packed} packed, {moved} months moved"
         );
         record.change(|told| {
             told.merged_files += merged;
             told.removed_files += removed;
             told.removed_bytes += done.removed_bytes;
+            told.packed_files += packed;
+            told.moved_months += moved;
         });
     }
     changed

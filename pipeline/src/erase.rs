@@ -20,6 +20,7 @@ use crate::definition::Definitions;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::lake::{EVENTS, Lake, Table, WriteLock};
+use crate::location::away;
 use crate::{maintain, refresh};
 use rewrite::Rewriter;
 
@@ -133,6 +134,10 @@ pub async fn erase(
     let dictionary = Dictionary::load(definitions)?;
     let rewriter = Rewriter::new(person, &under_way.token, &dictionary);
     let mut erased = Erased { token: under_way.token.clone(), ..Erased::default() };
+    if let Some(folder) = lake.location().folder() {
+        // Copies that no version names.
+        away::find(&folder.join(EVENTS), folder)?.abandon()?;
+    }
     lake.events_mut().update().await?;
     erased.events = rewrite(lake.events_mut(), EVENTS, &rewriter).await?;
     for name in maintain::tables(lake.location()).await? {

@@ -1,5 +1,6 @@
 //! The Delta tables of a lake: created, appended to, rewritten and read; the only writer.
 
+mod archive;
 mod history;
 mod lock;
 mod published;
@@ -21,7 +22,7 @@ use deltalake::kernel::{Action, Add, Remove, StructField, Transaction};
 use deltalake::logstore::{get_actions, read_commit_entry};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{Attributes, ObjectStore, ObjectStoreExt, PutOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -31,10 +32,12 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::event;
-use crate::location::{self, Location};
+use crate::location::{self, Location, away};
 use crate::travel::{LakeTable, Spread};
 use crate::{maintain, zone};
 
+pub(crate) use archive::{Packing, pack};
+pub use archive::{StorageClass, Tier};
 pub use lock::WriteLock;
 use lock::{COMMIT_ID, WRITER};
 pub use published::Published;
@@ -48,7 +51,8 @@ const ZONE_PROPERTY: &str = "lawpulse.zone";
 const LAYOUT_PROPERTY: &str = "lawpulse.layout";
 const LAYOUT: &str = "1";
 
-const ROW_GROUP_ROWS: usize = 128 * 1024;
+/// How files are written that are read every day.
+const READY: Effort = Effort { level: 1, row_group_rows: 128 * 1024 };
 
 /// A folder, or a prefix of a bucket, of Delta tables with one calendar zone.
 ///
@@ -183,6 +187,9 @@ impl Lake {
     /// then on its commits fail.
     pub async fn lock(&mut self) -> Result<WriteLock> {
         let (lock, is_taken_over) = WriteLock::take(&self.location).await?;
+        if let Some(folder) = self.location.folder() {
+            away::check_owner(&folder.join(EVENTS), folder)?;
+        }
         let Some(turn) = lock.turn() else { return Ok(lock) };
         self.location = self.location.clone().in_turn(turn);
         self.events.location = self.location.join(EVENTS);
@@ -333,6 +340,11 @@ impl Table {
     /// The table's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its folder, when it is in one of this machine.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.location.folder()
     }
 
     /// The columns, the partition column among them.
@@ -535,21 +547,34 @@ impl Table {
     }
 
     /// As [`Table::write_file`], with rows that [`encode`] has made a file of.
-    #[expect(clippy::disallowed_methods, reason = "when the file was made, which no number reads")]
     pub(crate) async fn put_file(
         &self,
         partition: Option<&str>,
         encoded: Vec<u8>,
         statistics: serde_json::Value,
     ) -> Result<Add> {
-        let file_name = format!("{}.parquet", uuid::Uuid::new_v4());
+        self.put_named("", Attributes::default(), partition, encoded, statistics).await
+    }
+
+    /// As [`Table::put_file`], under a name that begins so and with what the store is to know of the object.
+    #[expect(clippy::disallowed_methods, reason = "when the file was made, which no number reads")]
+    async fn put_named(
+        &self,
+        prefix: &str,
+        attributes: Attributes,
+        partition: Option<&str>,
+        encoded: Vec<u8>,
+        statistics: serde_json::Value,
+    ) -> Result<Add> {
+        let file_name = format!("{prefix}{}.parquet", uuid::Uuid::new_v4());
         let path = match (&self.partition, partition) {
             (Some(column), Some(value)) => format!("{column}={value}/{file_name}"),
             _ => file_name,
         };
         let size = encoded.len() as i64;
+        let options = PutOptions { attributes, ..PutOptions::default() };
         self.store()
-            .put(&object_store::path::Path::from(path.as_str()), encoded.into())
+            .put_opts(&object_store::path::Path::from(path.as_str()), encoded.into(), options)
             .await
             .map_err(|error| Error::table("write", &self.name)(error.into()))?;
         self.sync(&path)?;
@@ -676,12 +701,24 @@ const UNIQUE_TIMES: [&str; 2] = ["occurred_at", "received_at"];
 /// Those whose least and greatest value leave nothing out when something is looked for.
 const UNORDERED: [&str; 2] = ["event_id", "attributes"];
 
+/// How much is done to make a data file small.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Of zstd.
+    level: i32,
+    row_group_rows: usize,
+}
+
 /// Makes a data file of rows.
 pub(crate) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ParquetError> {
+    encode_with(READY, batches)
+}
+
+fn encode_with(effort: Effort, batches: &[RecordBatch]) -> Result<Vec<u8>, ParquetError> {
     let Some(first) = batches.first() else { return Ok(Vec::new()) };
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(effort.level)?))
+        .set_max_row_group_row_count(Some(effort.row_group_rows));
     for column in UNIQUE_TEXTS {
         properties = properties.set_column_dictionary_enabled(column.into(), false);
     }

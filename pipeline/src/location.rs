@@ -1,5 +1,6 @@
 //! Where a lake, or one of its tables, is: a folder of this machine, or a prefix of a bucket.
 
+pub(crate) mod away;
 mod bucket;
 
 use std::fmt;
@@ -227,8 +228,7 @@ impl Location {
                 listed.try_collect().await.map_err(|source| self.failed("list", source))?
             }
         };
-        let is_data = |file: &Found| !file.path.split('/').any(|name| name.starts_with(['_', '.']));
-        found.retain(is_data);
+        found.retain(|file| file.path.split('/').all(is_data));
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
@@ -258,7 +258,12 @@ impl Location {
     }
 }
 
-/// The files of a folder and below it. What is being written counts as well, which a store would not list.
+/// Whether a file or folder is not one of those whose names say that they are no data.
+fn is_data(name: &str) -> bool {
+    !name.starts_with(['_', '.'])
+}
+
+/// The data files of a folder and below it. What is being written counts as well, which a store would not list.
 fn files_below(folder: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     let mut folders = vec![String::new()];
@@ -267,8 +272,13 @@ fn files_below(folder: &Path) -> Result<Vec<Found>> {
         for entry in std::fs::read_dir(&path).map_err(Error::io("read", &path))? {
             let entry = entry.map_err(Error::io("read", &path))?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            if !is_data(&name) {
+                continue;
+            }
             let inner = if inner.is_empty() { name } else { format!("{inner}/{name}") };
-            let metadata = entry.metadata().map_err(Error::io("read", &entry.path()))?;
+            // Not that of a link, which leads to a folder that was moved away.
+            let metadata =
+                std::fs::metadata(entry.path()).map_err(Error::io("read", &entry.path()))?;
             if metadata.is_dir() {
                 folders.push(inner);
                 continue;

@@ -3,6 +3,8 @@
 //! A round goes through the tables of a lake in steps, each of which is short, commits by itself and may be the last: a
 //! crash leaves at most files that no commit names, which a later round removes. No step changes a number.
 
+mod archive;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -19,6 +21,9 @@ use crate::lake::{DataFile, EVENTS, Lake, Merging, Order, Table, WriteLock};
 use crate::land;
 use crate::location::Location;
 
+use archive::Archiver;
+pub use archive::{Age, Archive};
+
 /// How long the files of rollups stay after they were replaced: they can be computed again, and no query reads them for
 /// longer. They are also the least that is kept of any table.
 pub const LEAST_HISTORY: Duration = Duration::from_secs(60 * 60);
@@ -31,7 +36,7 @@ const FILE_BYTES: u64 = 64 << 20;
 const STEP_FILES: usize = 2_000;
 
 /// What is kept, and when files are merged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// How far back tables can be read as of a time; at least [`LEAST_HISTORY`].
     pub history: Duration,
@@ -39,11 +44,14 @@ pub struct Policy {
     pub rejects_keep: Option<Duration>,
     /// From so many small files of a partition on they are merged; at least 2.
     pub small_files: usize,
+    /// What becomes of old months; `None` when they stay as they are.
+    pub archive: Option<Archive>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { history: Duration::from_secs(7 * 24 * 60 * 60), rejects_keep: None, small_files: 8 }
+        let history = Duration::from_secs(7 * 24 * 60 * 60);
+        Self { history, rejects_keep: None, small_files: 8, archive: None }
     }
 }
 
@@ -66,13 +74,19 @@ pub struct Done {
     pub removed_bytes: u64,
     /// Entries removed from the table's log.
     pub removed_log_entries: u64,
+    /// Files of old months that were packed.
+    pub packed: u64,
+    /// Months that were moved to the archive.
+    pub moved_months: u64,
 }
 
 impl Done {
     /// Whether nothing had to be done.
     pub fn is_nothing(&self) -> bool {
         let Self { merged, rejects_expired, removed_files, removed_log_entries, .. } = self;
-        merged + rejects_expired + removed_files + removed_log_entries == 0
+        let Self { packed, moved_months, .. } = self;
+        let changed = merged + rejects_expired + removed_files + removed_log_entries;
+        changed + packed + moved_months == 0
     }
 }
 
@@ -83,6 +97,7 @@ enum Phase {
     Merge,
     Shorten,
     Sweep,
+    Archive,
     End,
 }
 
@@ -91,6 +106,7 @@ enum Phase {
 pub struct Round {
     policy: Policy,
     now: DateTime<Utc>,
+    archiver: Option<Archiver>,
     waiting: VecDeque<String>,
     phase: Phase,
     current: Done,
@@ -99,8 +115,11 @@ pub struct Round {
 
 impl Round {
     /// Plans a round; nothing is done yet.
+    ///
+    /// Fails when old months are to be archived in a way that this lake does not know.
     pub async fn new(lake: &Lake, policy: Policy, now: DateTime<Utc>) -> Result<Self> {
         Ok(Self {
+            archiver: Archiver::of(lake, &policy, now)?,
             policy,
             now,
             waiting: tables(lake.location()).await?.into(),
@@ -146,6 +165,9 @@ impl Round {
             self.waiting.pop_front();
             self.done.push(std::mem::take(&mut self.current));
             self.phase = Phase::Begin;
+            if let Some(archiver) = &mut self.archiver {
+                archiver.leave_off();
+            }
         }
         taken.map(|()| !self.waiting.is_empty())
     }
@@ -175,7 +197,7 @@ impl Round {
                 }
                 self.phase = Phase::Merge;
             }
-            Phase::Merge => match table.mergeable(&merging(&self.policy))? {
+            Phase::Merge => match self.mergeable(table)? {
                 Some(files) => {
                     table.merge(&files, order_of(&self.current.table, &files)).await?;
                     self.current.merged += files.len() as u64;
@@ -194,13 +216,33 @@ impl Round {
                 self.current.removed_files += swept.files;
                 self.current.removed_bytes += swept.bytes;
                 if !swept.is_cut {
-                    self.current.files_after = table.files()?.len() as u64;
+                    self.phase = Phase::Archive;
+                }
+            }
+            // After all else, which does not wait for a disk that is full or away.
+            Phase::Archive => {
+                let archiver = self.archiver.as_mut().filter(|_| self.current.table == EVENTS);
+                let more = match archiver {
+                    Some(archiver) => archiver.step(table, &mut self.current).await?,
+                    None => false,
+                };
+                if !more {
                     self.phase = Phase::End;
                 }
             }
             Phase::End => {}
         }
+        self.current.files_after = table.files()?.len() as u64;
         Ok(())
+    }
+
+    /// The next files of a table to merge. Old months of events are packed instead.
+    fn mergeable(&self, table: &Table) -> Result<Option<Vec<DataFile>>> {
+        let is_events = self.current.table == EVENTS;
+        let archiver = self.archiver.as_ref().filter(|_| is_events);
+        table.mergeable(&merging(&self.policy), |month| {
+            archiver.is_none_or(|archiver| !archiver.is_meant(month))
+        })
     }
 
     /// How far back the table can be read.
@@ -217,6 +259,7 @@ pub async fn maintain(
     now: DateTime<Utc>,
 ) -> Result<Vec<Done>> {
     let mut round = Round::new(lake, policy, now).await?;
+    round.archiver = round.archiver.map(Archiver::thorough);
     while round.step(lake, lock, None).await? {}
     Ok(round.done)
 }
@@ -224,17 +267,29 @@ pub async fn maintain(
 /// What a round would do, as far as it can be told beforehand; nothing is changed.
 pub async fn rehearse(lake: &Lake, policy: Policy, now: DateTime<Utc>) -> Result<Vec<Done>> {
     let mut done = Vec::new();
+    let archiver = Archiver::of(lake, &policy, now)?;
     for name in tables(lake.location()).await? {
         let Some(table) = Table::open(&lake.location().join(&name), &name).await? else { continue };
         let files_before = table.files()?.len() as u64;
-        let merged = table.mergeable_files(&merging(&policy))?;
+        let archiver = archiver.as_ref().filter(|_| name == EVENTS);
+        let merged = table.mergeable_files(&merging(&policy), |month| {
+            archiver.is_none_or(|archiver| !archiver.is_meant(month))
+        })?;
+        let archived = match archiver {
+            Some(archiver) => archiver.rehearse(&table)?,
+            None => archive::Rehearsed::default(),
+        };
         let kept_since = now - kept_for(&name, &policy);
         let swept = table.sweep(kept_since, now, usize::MAX, true).await?;
         done.push(Done {
             table: name,
             files_before,
-            files_after: files_before - merged.files + merged.partitions,
+            files_after: files_before - merged.files - archived.packed
+                + merged.partitions
+                + archived.made,
             merged: merged.files,
+            packed: archived.packed,
+            moved_months: archived.months,
             removed_files: swept.files,
             removed_bytes: swept.bytes,
             ..Done::default()

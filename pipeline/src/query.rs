@@ -23,7 +23,7 @@ use crate::check::Findings;
 use crate::definition::Definitions;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
-use crate::lake::{Lake, Published, Table};
+use crate::lake::{Lake, Published, Table, Tier};
 use crate::location::Location;
 use crate::memory::MemoryTable;
 use crate::metric::{Period, Tree};
@@ -151,6 +151,8 @@ pub struct Facts {
     pub files: u64,
     /// Bytes of these files.
     pub file_bytes: u64,
+    /// What of them is packed.
+    pub packed: Tier,
 }
 
 impl Reader {
@@ -404,6 +406,7 @@ impl Reader {
             view.facts.files += 1;
             view.facts.file_bytes += file.bytes;
         }
+        view.facts.packed = self.lake.events().packed()?;
         Ok(view)
     }
 

@@ -39,6 +39,19 @@ impl Month {
     pub fn label(self) -> String {
         format!("{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)
     }
+
+    /// The month of a label; `None` for a text that is none.
+    pub fn parse(label: &str) -> Option<Self> {
+        let day = NaiveDate::parse_from_str(&format!("{label}-01"), "%Y-%m-%d").ok()?;
+        let month = Self::of(day);
+        (month.label() == label).then_some(month)
+    }
+
+    /// The month that was so many months before.
+    #[must_use]
+    pub fn before(self, months: u32) -> Self {
+        Self(self.0.saturating_sub_unsigned(months))
+    }
 }
 
 /// Converts instants of one zone, remembering offsets: a look-up costs a few nanoseconds.

@@ -276,6 +276,47 @@ fn a_lake_in_a_bucket_shows_what_one_in_a_folder_shows() {
 }
 
 #[test]
+fn old_months_are_kept_in_the_class_that_the_policy_names_and_no_number_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = kill::simulate(folder.path(), 2_000);
+    let (store, expected) = (Store::start(1), Place::folder(folder.path().join("lake")));
+    let lake = store.lake("classed");
+    for place in [&lake, &expected] {
+        place.land("reference", &log.folder.join("reference"));
+        for part in &log.parts {
+            place.land("native", part);
+        }
+    }
+    let config = folder.path().join("lawpulse.toml");
+    fs::write(
+        &config,
+        "[maintenance]\narchive_after = \"1 month\"\narchive_class = \"GLACIER_IR\"\n",
+    )
+    .unwrap();
+    let maintain = ["maintain", "--format", "csv", "--config", config.to_str().unwrap()];
+    let told = csv_rows(&lake.told(&maintain));
+    assert!(told[0]["packed_files"].parse::<u64>().unwrap() > 0, "{told:?}");
+    let listed = get(&format!("{}/lakes?list-type=2&prefix=classed/", store.sound), &[]).unwrap();
+    let classes = |is_packed: bool| -> Vec<&str> {
+        let objects = listed.text.split("<Contents>").skip(1);
+        let objects = objects.filter(|object| object.contains("/archive.glacier_ir-") == is_packed);
+        let mut classes: Vec<_> = objects
+            .filter_map(|object| object.split("<StorageClass>").nth(1)?.split('<').next())
+            .collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    };
+    assert_eq!((classes(true), classes(false)), (vec!["GLACIER_IR"], vec!["STANDARD"]));
+    lake.check_same(&expected);
+    let again = csv_rows(&lake.told(&maintain));
+    assert_eq!(again[0]["packed_files"], "0");
+    // A folder knows no classes, and a bucket no folders.
+    let told = expected.refusal(&maintain);
+    assert!(told.contains("archive_folder"), "{told}");
+}
+
+#[test]
 fn landing_through_a_store_that_fails_and_repeating_it_gives_the_tables_of_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     let log = kill::simulate(folder.path(), 2_000);

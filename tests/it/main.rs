@@ -10,6 +10,7 @@
 )]
 
 mod alerting;
+mod archive;
 mod attacks;
 mod audit;
 mod bucket;

@@ -207,6 +207,30 @@ fn they_do_after_many_landings_revisions_maintenance_and_an_erasure() {
 }
 
 #[test]
+fn they_do_when_old_months_are_in_an_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake_of_landings(folder.path());
+    let before = check(&lake, "quarter");
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    let config = folder.path().join("lawpulse.toml");
+    fs::write(
+        &config,
+        "[maintenance]\narchive_after = \"1 month\"\narchive_folder = \"archive\"\n",
+    )
+    .unwrap();
+    let maintain = ["maintain", "--lake", lake.to_str().unwrap(), "--format", "csv", "--config"];
+    let told = csv_rows(&lawpulse(maintain.iter().copied().chain([config.to_str().unwrap()])));
+    assert_eq!(told[0]["table"], "events");
+    assert!(told[0]["moved_months"].parse::<u64>().unwrap() >= 12, "{told:?}");
+    assert!(told[0]["packed_files"].parse::<u64>().unwrap() >= 12, "{told:?}");
+    assert_eq!(check(&lake, "quarter"), before);
+    // What comes late is written to the archive.
+    revise(&lake, folder.path());
+    check(&lake, "quarter");
+}
+
+#[test]
 fn what_was_opened_before_maintenance_and_landings_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let lake = lake_of_landings(folder.path());

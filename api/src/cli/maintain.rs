@@ -37,7 +37,7 @@ pub(super) async fn run(args: MaintainArgs) -> anyhow::Result<()> {
     let lake = args.lake.or(config.lake);
     let lake = lake.context("the config file names no lake; give --lake")?;
     // Whoever asks for it wants all of it done.
-    let policy = Policy { small_files: 2, ..config.maintenance.policy };
+    let policy = Policy { small_files: 2, ..config.maintenance.policy.clone() };
     let mut lake = Lake::open(&lake).await?;
     let now = Clock::Machine.now();
     let done = if args.dry_run {
@@ -60,7 +60,7 @@ pub(super) async fn lock(lake: &mut Lake, remedy: &str) -> anyhow::Result<WriteL
 
 fn batch_of(done: &[Done]) -> anyhow::Result<RecordBatch> {
     type Count = fn(&Done) -> u64;
-    let counts: [(&str, Count); 7] = [
+    let counts: [(&str, Count); 9] = [
         ("files_before", |done| done.files_before),
         ("files_after", |done| done.files_after),
         ("merged_files", |done| done.merged),
@@ -68,6 +68,8 @@ fn batch_of(done: &[Done]) -> anyhow::Result<RecordBatch> {
         ("removed_bytes", |done| done.removed_bytes),
         ("removed_log_entries", |done| done.removed_log_entries),
         ("expired_rejects", |done| done.rejects_expired),
+        ("packed_files", |done| done.packed),
+        ("moved_months", |done| done.moved_months),
     ];
     let mut fields = vec![Field::new("table", DataType::Utf8, false)];
     let names = StringArray::from_iter_values(done.iter().map(|done| &done.table));

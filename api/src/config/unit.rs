@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pipeline::maintain::Age;
 use serde::{Deserialize, Deserializer, de};
 
 /// Reads `"500ms"`, `"30s"`, `"2m"`, `"1h"` or `"7d"`.
@@ -12,6 +13,12 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(
         [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     let told = "write a time with its unit, such as \"30s\" or \"2m\"";
     read(deserializer, &MILLIS, told).map(|millis| Some(Duration::from_millis(millis)))
+}
+
+/// Reads `"3 years"` or `"18 months"`.
+pub(super) fn age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Age>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(de::Error::custom)
 }
 
 /// Reads `"256KB"`, `"512MB"` or `"4GB"`, in steps of 1,024.

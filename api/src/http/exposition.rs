@@ -32,6 +32,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     let mut text = measured.text.clone();
     text.push_str(&server.watched());
     text.push_str(&render(&own_families(&server)));
+    text.push_str(&render(&size_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
     text.push_str(&render(&following_families(&server)));
     text.push_str(&render(&cluster_families(&server)));
@@ -200,6 +201,16 @@ fn maintenance_families(server: &Server) -> Vec<Family> {
             "Bytes of these files.",
             told.removed_bytes,
         ),
+        counter(
+            "lawpulse_maintenance_packed_files_total",
+            "Data files of old months that were packed.",
+            told.packed_files,
+        ),
+        counter(
+            "lawpulse_maintenance_moved_months_total",
+            "Months that were moved to the archive.",
+            told.moved_months,
+        ),
     ]
 }
 
@@ -232,6 +243,32 @@ fn seconds_of(instant: DateTime<Utc>) -> f64 {
     instant.timestamp_micros() as f64 / 1e6
 }
 
+/// How large the log is, and how much of it is in the archive.
+fn size_families(server: &Server) -> Vec<Family> {
+    let view = server.view();
+    let facts = view.facts();
+    let number = |name, help, value: u64| gauge(name, help, vec![value as f64]);
+    vec![
+        number("lawpulse_lake_files", "Data files of the log.", facts.files),
+        number("lawpulse_lake_bytes", "Bytes of the log's data files.", facts.file_bytes),
+        number(
+            "lawpulse_lake_archived_files",
+            "Data files of the log that are packed, of those in lawpulse_lake_files.",
+            facts.packed.files,
+        ),
+        number(
+            "lawpulse_lake_archived_bytes",
+            "Bytes of the packed data files, of those in lawpulse_lake_bytes.",
+            facts.packed.bytes,
+        ),
+        number(
+            "lawpulse_lake_archived_months",
+            "Months of which data files are packed.",
+            facts.packed.months,
+        ),
+    ]
+}
+
 fn own_families(server: &Server) -> Vec<Family> {
     let view = server.view();
     let facts = view.facts();
@@ -255,12 +292,6 @@ fn own_families(server: &Server) -> Vec<Family> {
             seconds(facts.last_landed_at),
         ),
         gauge("lawpulse_lake_version", "Version of the log.", vec![view.version() as f64]),
-        gauge("lawpulse_lake_files", "Data files of the log.", vec![facts.files as f64]),
-        gauge(
-            "lawpulse_lake_bytes",
-            "Bytes of the log's data files.",
-            vec![facts.file_bytes as f64],
-        ),
         gauge(
             "lawpulse_remembered_numbers",
             "Numbers that are remembered until something lands.",

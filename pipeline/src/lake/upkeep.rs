@@ -9,6 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
+use deltalake::kernel::Add;
 use deltalake::protocol::{DeltaOperation, checkpoints};
 use futures::TryStreamExt as _;
 use object_store::ObjectStoreExt as _;
@@ -42,6 +43,13 @@ pub(crate) struct Merging {
     pub(crate) step_files: usize,
 }
 
+impl Merging {
+    /// Whether a file is far from full.
+    pub(super) fn is_small(&self, file: &DataFile) -> bool {
+        file.rows < self.rows / 2 && file.bytes < self.bytes / 2
+    }
+}
+
 /// What a round would merge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Mergeable {
@@ -68,14 +76,25 @@ pub(crate) type Order = fn(Vec<RecordBatch>) -> Result<(Vec<RecordBatch>, Option
 
 impl Table {
     /// The next small files that become one; `None` when there are too few in every partition.
-    pub(crate) fn mergeable(&self, merging: &Merging) -> Result<Option<Vec<DataFile>>> {
-        Ok(self.small_files(merging)?.into_values().find_map(|small| group(small, merging)))
+    ///
+    /// Only partitions count of which `is_meant` says so.
+    pub(crate) fn mergeable(
+        &self,
+        merging: &Merging,
+        is_meant: impl Fn(Option<&str>) -> bool,
+    ) -> Result<Option<Vec<DataFile>>> {
+        let small = self.small_files(merging, is_meant)?;
+        Ok(small.into_values().find_map(|small| group(small, merging)))
     }
 
     /// How many files a round would merge.
-    pub(crate) fn mergeable_files(&self, merging: &Merging) -> Result<Mergeable> {
+    pub(crate) fn mergeable_files(
+        &self,
+        merging: &Merging,
+        is_meant: impl Fn(Option<&str>) -> bool,
+    ) -> Result<Mergeable> {
         let mut found = Mergeable::default();
-        for small in self.small_files(merging)?.into_values() {
+        for small in self.small_files(merging, is_meant)?.into_values() {
             if small.len() >= merging.small_files.max(2) {
                 found.files += small.len() as u64;
                 found.partitions += 1;
@@ -85,10 +104,14 @@ impl Table {
     }
 
     /// The files of each partition that are far from full.
-    fn small_files(&self, merging: &Merging) -> Result<BTreeMap<Option<String>, Vec<DataFile>>> {
+    fn small_files(
+        &self,
+        merging: &Merging,
+        is_meant: impl Fn(Option<&str>) -> bool,
+    ) -> Result<BTreeMap<Option<String>, Vec<DataFile>>> {
         let mut partitions: BTreeMap<Option<String>, Vec<DataFile>> = BTreeMap::new();
         for file in self.files()? {
-            if file.rows < merging.rows / 2 && file.bytes < merging.bytes / 2 {
+            if merging.is_small(&file) && is_meant(file.partition.as_deref()) {
                 partitions.entry(file.partition.clone()).or_default().push(file);
             }
         }
@@ -97,6 +120,17 @@ impl Table {
 
     /// Makes one file of several of a partition, in one commit that says that no row changes.
     pub(crate) async fn merge(&mut self, files: &[DataFile], order: Order) -> Result<()> {
+        let batches = self.read_aligned(files).await?;
+        let merged = self.statistics_of(files)?;
+        let (batches, own) = order(batches)?;
+        let partition = files.first().and_then(|file| file.partition.as_deref());
+        let statistics = own.unwrap_or(merged);
+        let add = self.write_file(partition, &batches, statistics).await?;
+        self.put_in_place(files, add, json!({ "merged": files.len() })).await
+    }
+
+    /// The rows of files, with the columns of the table as it is now.
+    pub(super) async fn read_aligned(&self, files: &[DataFile]) -> Result<Vec<RecordBatch>> {
         let schema = self.file_schema();
         let mut batches = Vec::new();
         for file in files {
@@ -104,18 +138,27 @@ impl Table {
                 batches.push(aligned(&batch, &schema)?);
             }
         }
-        let merged = self.statistics_of(files)?;
-        let (batches, own) = order(batches)?;
-        let partition = files.first().and_then(|file| file.partition.as_deref());
-        let statistics = own.unwrap_or(merged);
-        let mut add = self.write_file(partition, &batches, statistics).await?;
+        Ok(batches)
+    }
+
+    /// Puts a file in the place of others that hold the same rows, in one commit that says that no row changes.
+    ///
+    /// Fails when one of them is not in the table any more.
+    pub(super) async fn put_in_place(
+        &mut self,
+        files: &[DataFile],
+        mut add: Add,
+        note: Value,
+    ) -> Result<()> {
         add.data_change = false;
         let mut removes = self.removals(files)?;
+        if removes.len() != files.len() {
+            return Err(Error::internal("a file is gone whose rows were to be written anew"));
+        }
         for remove in &mut removes {
             remove.data_change = false;
         }
         let operation = DeltaOperation::Optimize { predicate: None, target_size: add.size };
-        let note = json!({ "merged": files.len() });
         self.commit_as(operation, vec![add], removes, Vec::new(), note).await?;
         Ok(())
     }
@@ -273,7 +316,7 @@ impl Table {
 }
 
 /// Of the small files of a partition those that become one file now.
-fn group(mut small: Vec<DataFile>, merging: &Merging) -> Option<Vec<DataFile>> {
+pub(super) fn group(mut small: Vec<DataFile>, merging: &Merging) -> Option<Vec<DataFile>> {
     let least = merging.small_files.max(2);
     if small.len() < least {
         return None;

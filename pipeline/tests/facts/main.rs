@@ -26,6 +26,8 @@ mod refresh;
 
 mod maintain;
 
+mod archive;
+
 mod past;
 
 mod erase;

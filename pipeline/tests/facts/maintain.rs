@@ -14,15 +14,19 @@ use crate::harness::{Line, TestLake, ask, line, native, ndjson, question, time, 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// As `lawpulse maintain` does.
-const ALL: Policy =
-    Policy { history: Duration::from_secs(7 * 24 * 60 * 60), rejects_keep: None, small_files: 2 };
+pub(crate) const ALL: Policy = Policy {
+    history: Duration::from_secs(7 * 24 * 60 * 60),
+    rejects_keep: None,
+    small_files: 2,
+    archive: None,
+};
 
 /// A moment long after everything that a test does, for the files' times are those of the machine.
-fn later() -> chrono::DateTime<chrono::Utc> {
+pub(crate) fn later() -> chrono::DateTime<chrono::Utc> {
     time("2200-01-01T00:00:00Z")
 }
 
-fn event(number: u32) -> Line {
+pub(crate) fn event(number: u32) -> Line {
     let day = format!("2024-{:02}-{:02}", 1 + number % 3, 1 + number % 27);
     let officers = [format!("o-{}", number % 7), format!("o-{}", number % 5)];
     let org = ["longta", "yuehu"][number as usize % 2];
@@ -31,7 +35,7 @@ fn event(number: u32) -> Line {
 }
 
 /// Everything that numbers are made of.
-fn numbers(lake: &TestLake) -> BTreeMap<&'static str, Vec<String>> {
+pub(crate) fn numbers(lake: &TestLake) -> BTreeMap<&'static str, Vec<String>> {
     let mut found: BTreeMap<_, _> = [
         ("events", "select * from event_log order by event_id, revision, event_month"),
         (
@@ -53,12 +57,12 @@ fn numbers(lake: &TestLake) -> BTreeMap<&'static str, Vec<String>> {
     found
 }
 
-fn of<'d>(done: &'d [Done], table: &str) -> &'d Done {
+pub(crate) fn of<'d>(done: &'d [Done], table: &str) -> &'d Done {
     done.iter().find(|done| done.table == table).expect(table)
 }
 
 /// The data files of a folder and everything below it.
-fn parquet_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -72,7 +76,7 @@ fn parquet_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A lake that knows its officers before they act, so that they have the same numbers however they come.
-fn registered() -> TestLake {
+pub(crate) fn registered() -> TestLake {
     let lake = TestLake::new();
     let officers: String = (0..7).map(|number| format!("o-{number},longta\n")).collect();
     lake.reference("officers", &format!("officer_id,org_id\n{officers}"));
