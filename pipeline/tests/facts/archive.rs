@@ -188,6 +188,29 @@ fn a_person_who_is_erased_is_in_no_file_of_the_archive() {
     assert_eq!(lake.rows(distinct), before);
 }
 
+#[test]
+fn an_erasure_leaves_no_copy_that_an_interrupted_move_has_made() {
+    let mut lake = landed_in_pieces();
+    let folder = archive_of(&lake);
+    let policy = policy(1, Some(folder.clone()));
+    let (opened, lock) = lake.as_writer();
+    let mut round = wait(Round::new(opened, policy.clone(), time(NOW))).unwrap();
+    while fs::read_dir(&folder).unwrap().count() == 0 {
+        wait(round.step(opened, lock, None)).unwrap();
+    }
+    // Everything of January is copied, and nobody has made use of it.
+    while parquet_files(&folder).len() < 6 {
+        std::thread::yield_now();
+    }
+    drop(round);
+    lake.erase(&Person::Officer("o-1".to_owned())).unwrap();
+    assert!(!is_link(&month(&lake, "2024-01")));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    archive(&mut lake, &policy);
+    assert!(is_link(&month(&lake, "2024-01")) && is_link(&month(&lake, "2024-02")));
+    assert_eq!(lake.rows("select count(*) from events"), ["24"]);
+}
+
 /// Asks a file directly.
 fn reads_a_row(sql: &str) -> bool {
     use datafusion::prelude::SessionContext;
