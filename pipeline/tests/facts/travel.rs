@@ -106,7 +106,7 @@ fn all_metrics(view: &View) -> Vec<(String, Vec<Sample>)> {
     let catalogue = Catalogue::load(&DEFINITIONS).unwrap();
     let whole = Period { start: day("2025-01-01"), end: day("2025-07-01") };
     let periods = metric::periods(whole, Grain::Quarter);
-    let scopes = metric::resolve(view.orgs(), "towns/*").unwrap();
+    let scopes = view.tree().resolve("towns/*").unwrap();
     let parameters = Choice::new();
     let request = Request {
         periods: &periods,
@@ -161,7 +161,7 @@ const QUERIES: [&str; 16] = [
 /// Queries of those who see everything, of an analyst, and of one unit.
 fn check_queries(lake: &TestLake, elsewhere: &Elsewhere) {
     let view = lake.view();
-    let org = view.orgs().iter().find(|org| org.kind == "town").unwrap().org_id.clone();
+    let org = view.tree().orgs().iter().find(|org| org.kind == "town").unwrap().org_id.clone();
     let veiled = wait(Identities::pseudonyms_of(lake.root())).unwrap();
     let analyst = Access { identities: veiled.clone(), audit: false, ..Access::whole() };
     let unit = Access { orgs: Some(Arc::new(BTreeSet::from([org]))), ..analyst.clone() };
