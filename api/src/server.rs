@@ -459,34 +459,9 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let postgres = tokio::net::TcpListener::bind(options.postgres).await.with_context(|| {
         format!("failed to listen on {}; choose another --postgres", options.postgres)
     })?;
-    let catalogue = Catalogue::load(&definitions)?;
-    let telemetry = Telemetry::new().context("failed to start counting")?;
-    let cluster = begin_cluster(&options, &definitions, &telemetry).await?;
-    let begun = Begun::of(&options, &definitions, &catalogue, cluster.as_ref()).await?;
-    if let Some(cluster) = &cluster {
-        begun.spread_over(cluster);
-    }
-    let (log, view) = (begun.audit(), begun.view());
-    let accounts = options.accounts.as_deref();
-    let accounts =
-        accounts.map(|file| Accounts::open(file, options.oidc.clone(), view.zone())).transpose()?;
-    let audit = Arc::new(Audit::to(log.clone()));
     let (orders, ordered) = Orders::channel();
-    let known = Known {
-        definitions,
-        catalogue,
-        accounts,
-        tls: tls.clone(),
-        audit,
-        view,
-        orders,
-        telemetry,
-        cluster,
-    };
-    let server = Arc::new(Server::new(known, &options).await?);
-    if let Some(accounts) = server.accounts() {
-        server.audit.accounts(&accounts.described(), "found");
-    }
+    let (server, begun) = begin(&options, definitions, tls.clone(), orders).await?;
+    let log = begun.audit();
     let landing = match begun {
         Begun::Writing(writing) => {
             tokio::spawn(Lander::new(Arc::clone(&server), *writing, ordered, &options).run())
@@ -533,6 +508,34 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         tracing::warn!("landing does not end; the process ends without it");
     }
     moved
+}
+
+/// Opens what a server begins with, and finds its workers.
+async fn begin(
+    options: &Options,
+    definitions: Arc<Definitions>,
+    tls: Option<Tls>,
+    orders: Orders,
+) -> anyhow::Result<(Arc<Server>, Begun)> {
+    let catalogue = Catalogue::load(&definitions)?;
+    let telemetry = Telemetry::new().context("failed to start counting")?;
+    let cluster = begin_cluster(options, &definitions, &telemetry).await?;
+    let begun = Begun::of(options, &definitions, &catalogue, cluster.as_ref()).await?;
+    if let Some(cluster) = &cluster {
+        begun.spread_over(cluster);
+    }
+    let view = begun.view();
+    let accounts = options.accounts.as_deref();
+    let accounts =
+        accounts.map(|file| Accounts::open(file, options.oidc.clone(), view.zone())).transpose()?;
+    let audit = Arc::new(Audit::to(begun.audit()));
+    let known =
+        Known { definitions, catalogue, accounts, tls, audit, view, orders, telemetry, cluster };
+    let server = Arc::new(Server::new(known, options).await?);
+    if let Some(accounts) = server.accounts() {
+        server.audit.accounts(&accounts.described(), "found");
+    }
+    Ok((server, begun))
 }
 
 async fn begin_cluster(

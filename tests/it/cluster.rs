@@ -310,19 +310,26 @@ fn amid_a_long_query(far: &mut Far, act: impl FnOnce(&mut Far)) -> Vec<String> {
 fn a_worker_that_is_killed_or_cut_off_in_the_middle_of_a_query_costs_time_and_no_answer() {
     let Some(mut far) = far(3) else { return };
     let expected = rows(&far.server, LONG);
-    assert_eq!(went(&far.server, "fell_back"), 0, "{}", far.server.get("/metrics").text);
+    // What the server computes for itself meanwhile counts, too.
+    let fell_back = |far: &Far| went(&far.server, "fell_back");
+    assert_eq!(fell_back(&far), 0, "{}", far.server.get("/metrics").text);
     let found = amid_a_long_query(&mut far, |far| far.hosts.connect(0, false));
-    assert_eq!((found, went(&far.server, "fell_back")), (expected.clone(), 1));
+    assert_eq!(found, expected);
+    let after_the_first = fell_back(&far);
+    assert!(after_the_first > 0);
     wait_for_workers(&far.server, 2);
     far.hosts.connect(0, true);
     wait_for_workers(&far.server, 3);
     let found = amid_a_long_query(&mut far, |far| far.workers[0].process.0.kill().unwrap());
-    assert_eq!((found, went(&far.server, "fell_back")), (expected.clone(), 2));
+    assert_eq!(found, expected);
+    let after_the_second = fell_back(&far);
+    assert!(after_the_second > after_the_first);
     wait_for_workers(&far.server, 2);
     // The others go on together.
     let before = went(&far.server, "spread");
     assert_eq!(rows(&far.server, QUERIES[0]).len(), 1);
-    assert_eq!((went(&far.server, "spread"), went(&far.server, "fell_back")), (before + 1, 2));
+    assert!(went(&far.server, "spread") > before);
+    assert_eq!(fell_back(&far), after_the_second);
     far.workers.clear();
     wait_for_workers(&far.server, 0);
     assert_eq!(rows(&far.server, LONG), expected);

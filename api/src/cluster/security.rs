@@ -107,6 +107,8 @@ impl Secrets {
                 let certificate = text(&files.certificate, "the certificate of the cluster")?;
                 let key = text(&files.key, "the private key of the cluster")?;
                 let authority = text(authority, "the authority of the cluster")?;
+                // The library asks the process for it; whoever was first has the same.
+                let _ = rustls::crypto::ring::default_provider().install_default();
                 Some((Identity::from_pem(certificate, key), Certificate::from_pem(authority)))
             }
             (None, None) => None,
