@@ -293,7 +293,7 @@ fn write_items(options: &Options, platform: &Platform) -> Result<CsvFile, Error>
             let kind = ["penalty", "penalty", "inspection"][(item % 3) as usize];
             let turn = item + district as u64;
             let holder = first as u64 + turn % orgs + 1;
-            let (for_zhen, for_jiedao) = (turn % 6 == 0, turn % 7 == 0);
+            let (for_zhen, for_jiedao) = (turn.is_multiple_of(6), turn.is_multiple_of(7));
             csv.row(&format!(
                 "item-{number:04},事项{number:04},领域{domain:02},{kind},statutory,org-{holder:04},{for_zhen},{for_jiedao},1,true,true,{VALID_FROM},{district_cell}"
             ))?;
