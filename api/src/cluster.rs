@@ -42,6 +42,9 @@ pub use worker::{Settings as WorkerSettings, serve};
 /// What a plan may take along in memory: each stage is sent to each worker.
 const MEMORY_BYTES_MAX: u64 = 16 << 20;
 
+/// With fewer there is nothing to divide: the engine leaves everything to the server.
+const WORKERS_MIN: usize = 2;
+
 /// Heads of requests: the periods of a request are in them.
 const HEADER_BYTES_MAX: u32 = 1 << 20;
 
@@ -80,7 +83,7 @@ enum Way {
     Small,
     /// Here: it reads what only this process has, or cannot be split.
     Unfit,
-    /// Here: no worker answered.
+    /// Here: fewer workers answered than it takes.
     NoWorker,
     /// By several machines, which failed, and then here.
     FellBack,
@@ -204,7 +207,7 @@ impl Spread for Cluster {
             return None;
         }
         let workers = self.members.answering();
-        if workers == 0 {
+        if workers < WORKERS_MIN {
             self.count(Way::NoWorker);
             return None;
         }
