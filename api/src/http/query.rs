@@ -138,7 +138,7 @@ mod tests {
 
     async fn read(query: &str) -> Result<Asked, String> {
         let uri = format!("/?{query}");
-        let request = axum::http::Request::builder().uri(uri).body(()).unwrap();
+        let request = http::Request::builder().uri(uri).body(()).unwrap();
         let (mut parts, ()) = request.into_parts();
         let read = Query::from_request_parts(&mut parts, &()).await;
         read.map(|Query(asked)| asked).map_err(|problem| format!("{problem:?}"))

@@ -383,7 +383,10 @@ fn rollups_that_are_made_in_many_passes_are_what_one_pass_makes() {
             };
             [step("case.filed", &filed), step("case.closed", "2024-05-20")]
         }))
-        .chain([line("nothing", "patrol.recorded", "2024-02-03", "yuehu").officers(&["d"])])
+        .chain([
+            line("nothing", "patrol.recorded", "2024-02-03", "yuehu").officers(&["d"]),
+            line("opinion", "opinion.issued", "2024-03-04", "market").object("opinion-1"),
+        ])
         .collect();
     let made = |most: u64| {
         let mut lake = TestLake::new();
