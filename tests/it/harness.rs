@@ -429,6 +429,11 @@ impl Server {
     /// metric that is not asked for by years.
     #[track_caller]
     pub(crate) fn all_metrics(&self, query: &str) -> BTreeMap<String, Vec<Value>> {
+        self.metrics_with(query, usize::MAX)
+    }
+
+    /// As [`Self::all_metrics`], with so many values of each parameter.
+    pub(crate) fn metrics_with(&self, query: &str, most: usize) -> BTreeMap<String, Vec<Value>> {
         let catalogue = self.get("/api/v1/metrics").json();
         let mut all = BTreeMap::new();
         for each in catalogue["metrics"].as_array().unwrap() {
@@ -443,7 +448,8 @@ impl Server {
                 queries = queries
                     .iter()
                     .flat_map(|query| {
-                        values.iter().map(move |value| (query, value.as_str().unwrap()))
+                        let values = values.iter().take(most);
+                        values.map(move |value| (query, value.as_str().unwrap()))
                     })
                     .map(|(query, value)| format!("{query}&{name}={value}"))
                     .collect();
