@@ -100,7 +100,7 @@ pub struct Scope {
     pub kind: ScopeKind,
     /// The unit whose kind or area it is; `None` for those of the whole tree.
     pub under: Option<String>,
-    /// Whether it stands for a level of the tree: the whole of it, or all of a district of several.
+    /// Whether it stands for a level of the tree: the whole of it, or all of a district of several, or of what is above them.
     pub is_level: bool,
     /// Units and the half-open spans in which they belong to the scope.
     pub members: Vec<(String, Period)>,
@@ -477,7 +477,9 @@ impl Tree {
             name_en: newest.and_then(|org| org.name_en.clone()),
             kind: ScopeKind::Org,
             under: None,
-            is_level: newest.is_some_and(|org| self.is_lower(&org.kind)),
+            is_level: newest.is_some_and(|org| {
+                self.level() > Level::District && Level::of_kind(&org.kind).is_some()
+            }),
             members: flat(found),
         }
     }

@@ -32,7 +32,7 @@ pub const AUDIT_SCHEMA: &str = "audit";
 /// What the log holds.
 const EVENT_TABLES: [&str; 3] = ["event_log", "events", "rejects"];
 /// Tables of the schema `reference` besides the registers.
-const SHIPPED: [&str; 3] = ["event_types", "calendar", "goal_changes"];
+const SHIPPED: [&str; 4] = ["event_types", "calendar", "goal_changes", "org_districts"];
 
 /// A state of a lake for a sort of reader.
 #[derive(Debug, Clone)]
