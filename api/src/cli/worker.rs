@@ -20,7 +20,7 @@ pub(super) struct WorkerArgs {
     /// Address to listen on; others than loopback need certificates.
     #[arg(long, value_name = "ADDRESS", required_unless_present = "config")]
     listen: Option<SocketAddr>,
-    /// The config file: its `lake`, [worker] and [cluster]. docs/lawpulse.toml says what they may hold.
+    /// The config file: its `lake`, `[worker]` and `[cluster]`. docs/lawpulse.toml says what they may hold.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
