@@ -5,7 +5,6 @@
 //! fails among them is run again by this process alone, so that a cluster makes queries faster and never fewer.
 
 mod channels;
-mod codec;
 mod members;
 mod security;
 mod version;
@@ -23,14 +22,13 @@ use datafusion_distributed::{DistributedExec, DistributedExt as _, SessionStateB
 use http::{HeaderMap, HeaderValue};
 use pipeline::definition::Definitions;
 use pipeline::location::Location;
-use pipeline::travel::{Carried, Journey, LakeCodec, Spread, Spreading, travelling};
+use pipeline::travel::{Carried, Journey, Spread, Spreading, codec_of, lake_codec, travelling};
 use url::Url;
 
-use crate::sql_door::interruptible;
+use crate::sql_door::{SlicesExec, interruptible};
 use crate::telemetry::Telemetry;
 
 use channels::Channels;
-use codec::SlicesCodec;
 use members::Members;
 use security::Secrets;
 
@@ -164,8 +162,8 @@ impl Cluster {
             .with_distributed_worker_resolver(self.members.clone())
             .with_distributed_channel_resolver(self.channels.clone())
             .with_distributed_planner()
-            .with_distributed_user_codec(LakeCodec)
-            .with_distributed_user_codec(SlicesCodec)
+            .with_distributed_user_codec(lake_codec())
+            .with_distributed_user_codec(codec_of::<SlicesExec>())
             .with_distributed_file_scan_config_bytes_per_partition(share.max(1))?
             .with_distributed_partial_reduce(true)?
             .with_distributed_passthrough_headers(headers(carried)?)?

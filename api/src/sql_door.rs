@@ -33,7 +33,7 @@ use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 use pipeline::audit::{AUDIT_LOG, Open};
 use pipeline::query::{Guarded, View};
-use pipeline::travel::{Spreading, spread_of};
+use pipeline::travel::{Spreading, Wrapping as _, spread_of};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -619,7 +619,7 @@ pub(crate) fn interruptible(
             let mut sides: Vec<_> = node.children().into_iter().map(Arc::clone).collect();
             // The other side is gathered before the first row of this one is asked for.
             if let Some(asked) = sides.last_mut() {
-                *asked = Arc::new(SlicesExec::new(Arc::clone(asked)));
+                *asked = Arc::new(SlicesExec::over(Arc::clone(asked)));
             }
             let sliced = replace_children_if_necessary(node, sides)?;
             Transformed::yes(Arc::new(CooperativeExec::new(sliced)) as Arc<dyn ExecutionPlan>)

@@ -37,7 +37,7 @@ const FINGERPRINT_PROPERTY: &str = "lawpulse.model";
 const BLOCK_NUMBERS: i64 = 64;
 /// Above this share of new rows the whole rollup is computed: touching nearly every key costs more.
 const REBUILD_SHARE: f64 = 0.5;
-/// Events that a rollup which is made anew goes over at once: about two gigabytes.
+/// Events that a rollup which is made anew goes over at once, so that its memory does not grow with the log.
 const PASS_EVENTS: u64 = 20_000_000;
 
 /// What a refresh did to one rollup.

@@ -28,7 +28,7 @@ use url::Url;
 use crate::error::Result;
 use crate::location::Location;
 
-pub use codec::LakeCodec;
+pub use codec::{Wrapping, codec_of, lake_codec};
 pub use journey::{Carried, Journey};
 pub use station::{Station, functions_fingerprint};
 pub(crate) use table::{Files, LakeTable, Scan};

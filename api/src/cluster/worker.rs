@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use http::HeaderMap;
 use pipeline::definition::Definitions;
 use pipeline::location::Location;
-use pipeline::travel::{LakeCodec, Station};
+use pipeline::travel::{Station, codec_of, lake_codec};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinSet;
@@ -29,11 +29,11 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::channels::{Channels, VERSION};
-use super::codec::SlicesCodec;
 use super::security::Secrets;
 use super::version::Version;
 use super::{HEADER_BYTES_MAX, Security, carried};
 use crate::listen;
+use crate::sql_door::SlicesExec;
 
 /// The call by which a server asks what a worker is, which any version may.
 const INFO_CALL: &str = "/worker.WorkerService/GetWorkerInfo";
@@ -145,8 +145,8 @@ async fn session(
     let mut state = query
         .builder
         .with_distributed_channel_resolver(channels)
-        .with_distributed_user_codec(LakeCodec)
-        .with_distributed_user_codec(SlicesCodec)
+        .with_distributed_user_codec(lake_codec())
+        .with_distributed_user_codec(codec_of::<SlicesExec>())
         .build();
     station.equip(&mut state, &carried).await?;
     Ok(state)

@@ -185,10 +185,7 @@ pub(super) async fn scopes(
     let view = server.view();
     let access = server.door().sight().access(&visitor.caller, &view).ok();
     let tree = view.tree();
-    let org_kind = |org_id: &str| {
-        let newest = tree.versions(org_id).max_by_key(|org| org.valid_from);
-        newest.map(|org| org.kind.clone())
-    };
+    let org_kind = |org_id: &str| tree.newest(org_id).map(|org| org.kind.clone());
     let is_theirs =
         |scope: &&Scope| access.as_ref().is_some_and(|access| access.covers(scope.org_ids()));
     let theirs: Vec<&Scope> = tree.all_scopes().iter().filter(is_theirs).collect();

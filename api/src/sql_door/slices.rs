@@ -17,6 +17,7 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskCo
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt as _};
+use pipeline::travel::Wrapping;
 
 /// The rows of the first slice: with a million rows on the other side, some tenths of a second.
 const ROWS_AT_FIRST: usize = 16;
@@ -30,8 +31,10 @@ pub(crate) struct SlicesExec {
     input: Arc<dyn ExecutionPlan>,
 }
 
-impl SlicesExec {
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+impl Wrapping for SlicesExec {
+    const NAME: &'static [u8] = b"slices";
+
+    fn over(input: Arc<dyn ExecutionPlan>) -> Self {
         Self { input }
     }
 }
@@ -75,7 +78,7 @@ impl ExecutionPlan for SlicesExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.len()) {
-            (Some(input), 0) => Ok(Arc::new(Self::new(input))),
+            (Some(input), 0) => Ok(Arc::new(Self::over(input))),
             _ => internal_err!("slices are of one input"),
         }
     }

@@ -11,9 +11,10 @@ use crate::reference::Org;
 
 /// How far up a tree of units reaches. Its name is the kind of the units of that level, and what the whole tree is
 /// called in requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// 区县.
+    #[default]
     District,
     /// 市.
     Municipality,
@@ -127,7 +128,9 @@ pub struct Tree {
     versions: HashMap<String, Vec<usize>>,
     /// Places of the versions that name a unit as their parent.
     below: HashMap<String, Vec<usize>>,
-    level: Option<Level>,
+    level: Level,
+    /// The ids of units that are districts, by any version.
+    districts: BTreeSet<String>,
     all: OnceLock<Vec<Scope>>,
 }
 
@@ -141,8 +144,10 @@ impl Tree {
                 below.entry(parent_id.clone()).or_insert_with(Vec::new).push(place);
             }
         }
-        let level = orgs.iter().filter_map(|org| Level::of_kind(&org.kind)).max();
-        Self { orgs, versions, below, level, all: OnceLock::new() }
+        let levels = orgs.iter().filter_map(|org| Level::of_kind(&org.kind));
+        let level = levels.max().unwrap_or_default();
+        let districts = org_ids(&orgs, |org| org.kind == DISTRICT);
+        Self { orgs, versions, below, level, districts, all: OnceLock::new() }
     }
 
     /// Every version of every unit.
@@ -157,7 +162,7 @@ impl Tree {
 
     /// The highest level that a unit of the register has; `District` where none says so.
     pub fn level(&self) -> Level {
-        self.level.unwrap_or(Level::District)
+        self.level
     }
 
     /// What the whole tree is called in requests.
@@ -204,8 +209,8 @@ impl Tree {
     /// Of each unit the districts that it is under, with the half-open spans of that; a district is under itself.
     pub fn districts(&self) -> Vec<(String, String, Period)> {
         let mut found = Vec::new();
-        for district_id in org_ids(&self.orgs, |org| org.kind == DISTRICT) {
-            for (org_id, span) in self.of_org(&district_id).members {
+        for district_id in &self.districts {
+            for (org_id, span) in self.of_org(district_id).members {
                 found.push((org_id, district_id.clone(), span));
             }
         }
@@ -219,19 +224,12 @@ impl Tree {
             ScopeKind::Org => Some(scope.scope_id.as_str()),
             _ => scope.under.as_deref(),
         };
-        let is_district =
-            |org_id: &str| self.newest(org_id).is_some_and(|org| org.kind == DISTRICT);
-        let unit = unit.filter(|_| self.level() > Level::District);
-        let Some(unit) = unit else {
-            let districts = self.orgs.iter().filter(|org| org.kind == DISTRICT);
-            return districts.map(|org| org.org_id.as_str()).collect();
-        };
-        let inside = self.of_org(unit).members;
-        let inside: BTreeSet<&str> = inside
+        let unit = unit.filter(|_| self.level > Level::District);
+        let Some(unit) = unit else { return self.districts.iter().map(String::as_str).collect() };
+        let members = self.of_org(unit).members;
+        let inside: BTreeSet<&str> = members
             .iter()
-            .filter(|(org_id, _)| is_district(org_id))
-            .filter_map(|(org_id, _)| self.newest(org_id))
-            .map(|org| org.org_id.as_str())
+            .filter_map(|(org_id, _)| self.districts.get(org_id).map(String::as_str))
             .collect();
         if inside.is_empty() { self.level_above(unit).into_iter().collect() } else { inside }
     }
@@ -252,19 +250,17 @@ impl Tree {
 
     /// The units of levels below the top's, in the order of their ids: the districts of a municipality.
     fn lower_levels(&self) -> BTreeSet<&str> {
-        let is_lower = |org: &&Org| self.is_lower(&org.kind);
+        let is_lower =
+            |org: &&Org| Level::of_kind(&org.kind).is_some_and(|level| level < self.level);
         self.orgs.iter().filter(is_lower).map(|org| org.org_id.as_str()).collect()
-    }
-
-    fn is_lower(&self, kind: &str) -> bool {
-        Level::of_kind(kind).is_some_and(|level| level < self.level())
     }
 
     fn knows(&self, org_id: &str) -> bool {
         self.versions.contains_key(org_id)
     }
 
-    fn newest(&self, org_id: &str) -> Option<&Org> {
+    /// The newest version of a unit; none of one that the register does not know.
+    pub fn newest(&self, org_id: &str) -> Option<&Org> {
         self.versions(org_id).max_by_key(|org| org.valid_from)
     }
 
@@ -400,8 +396,7 @@ impl Tree {
         if self.level() == Level::District {
             return self.areas(None);
         }
-        let districts = org_ids(&self.orgs, |org| org.kind == DISTRICT);
-        districts.iter().flat_map(|district_id| self.areas(Some(district_id))).collect()
+        self.districts.iter().flat_map(|district_id| self.areas(Some(district_id))).collect()
     }
 
     fn areas(&self, under: Option<&str>) -> Vec<Scope> {

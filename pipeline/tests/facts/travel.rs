@@ -20,7 +20,7 @@ use pipeline::metric::{self, Catalogue, Choice, Grain, Period, Request, Sample};
 use pipeline::pseudonym::Identities;
 use pipeline::query::{Guarded, View};
 use pipeline::travel::{
-    Carried, Journey, LakeCodec, Spread, Spreading, Station, functions_fingerprint, travelling,
+    Carried, Journey, Spread, Spreading, Station, functions_fingerprint, lake_codec, travelling,
 };
 
 use crate::harness::{DEFINITIONS, TestLake, day, line, simulated_district, wait};
@@ -59,7 +59,7 @@ impl Elsewhere {
         let outside = |error: pipeline::Error| exec_datafusion_err!("{error}");
         let here = travelling(state, &self.lake).map_err(outside)?;
         let plan = here.create_physical_plan(plan).await?;
-        let bytes = physical_plan_to_bytes_with_extension_codec(plan, &LakeCodec)?;
+        let bytes = physical_plan_to_bytes_with_extension_codec(plan, &lake_codec())?;
         let carried = serde_json::to_string(&journey.carried).unwrap();
         let carried: Carried = serde_json::from_str(&carried).unwrap();
         let stores = Arc::new(self.station.stores().map_err(outside)?);
@@ -67,7 +67,7 @@ impl Elsewhere {
         let mut there = SessionStateBuilder::new().with_runtime_env(runtime).build();
         self.station.equip(&mut there, &carried).await?;
         let context = there.task_ctx();
-        let plan = physical_plan_from_bytes_with_extension_codec(&bytes, &context, &LakeCodec)?;
+        let plan = physical_plan_from_bytes_with_extension_codec(&bytes, &context, &lake_codec())?;
         Ok(Spreading { plan, context })
     }
 }
