@@ -6,6 +6,7 @@
 //! it again, or after a crash, changes nothing.
 
 mod passes;
+mod reach;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::location::Location;
 use crate::model::{Kind, Model, RefreshBy};
 use crate::query;
 use crate::reference;
+use crate::refresh::reach::Reach;
 use crate::travel;
 
 const FINGERPRINT_PROPERTY: &str = "lawpulse.model";
@@ -157,10 +159,11 @@ async fn refresh_rollup(
         return Ok(Some(refreshed(Some(0), 0)));
     }
     register(&context, "touched", keys.clone())?;
-    let restriction = restriction(by, keys)?;
+    let reach = Reach::of(&context, model, (by, keys), &table).await?;
+    let restriction = reach.restriction(by)?;
     let new_rows = compute(lake, &context, model, Some(&restriction)).await?;
     let n_rows = new_rows.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-    let partitions = merge(&context, model, (by, keys), &table, &new_rows).await?;
+    let partitions = merge(&context, model, by, reach, &table, &new_rows).await?;
     table.replace(partitions, progress).await?;
     Ok(Some(refreshed(Some(n_touched), n_rows)))
 }
@@ -216,47 +219,18 @@ async fn rebuild(
 async fn merge(
     context: &SessionContext,
     model: &Model,
-    (by, keys): (&RefreshBy, &RecordBatch),
+    by: &RefreshBy,
+    reach: Reach,
     table: &Table,
     new_rows: &[RecordBatch],
 ) -> Result<Vec<(Option<String>, Vec<RecordBatch>)>> {
-    // The rows of a day stand in the partition of its month: the others need not be read.
-    let is_by_month = by.model == "event_date" && model.partition() == Some(event::PARTITION);
-    let months = is_by_month.then(|| months_of(keys)).transpose()?;
-    let old_rows = read_files(table, |file| match (&months, &file.partition) {
-        (Some(months), Some(month)) => months.contains(month),
-        _ => true,
-    })
-    .await?;
-    register_all(context, "old_rows", &table.schema(), old_rows)?;
-    let key = &by.model;
-    let partition = model.partition();
-    let touched_partitions: BTreeSet<Option<String>> = {
-        let column = partition.unwrap_or("''");
-        let sql = format!(
-            "select distinct arrow_cast({column}, 'Utf8') from old_rows \
-             where {key} in (select key from touched)"
-        );
-        let touched = collect(context, model.name(), &sql).await?;
-        texts(&touched).into_iter().map(|text| partition.and(text)).collect()
-    };
     let mut partitions = split(model, new_rows)?;
-    for touched in touched_partitions {
+    for touched in reach.partitions {
         partitions.entry(touched).or_default();
     }
-    if partitions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let condition = match partition {
-        None => "true".to_owned(),
-        Some(column) => {
-            let labels: Vec<_> = partitions.keys().flatten().map(|label| quoted(label)).collect();
-            format!("{column} in ({})", labels.join(", "))
-        }
-    };
-    let sql = format!(
-        "select * from old_rows where {condition} and {key} not in (select key from touched)"
-    );
+    let old_rows = read_files(table, |file| partitions.contains_key(&file.partition)).await?;
+    register_all(context, "old_rows", &table.schema(), old_rows)?;
+    let sql = format!("select * from old_rows where {} not in (select key from touched)", by.model);
     let untouched = normalise(collect(context, model.name(), &sql).await?)?;
     for (label, rows) in split(model, &untouched)? {
         partitions.entry(label).or_default().extend(rows);
@@ -396,17 +370,6 @@ async fn read_keys(table: &Table, files: &[DataFile]) -> Result<RecordBatch> {
         batches.extend(table.read(file, Some(&KEY_COLUMNS)).await?);
     }
     arrow::compute::concat_batches(&schema, &batches).map_err(Error::internal)
-}
-
-/// The condition on `events` that keeps what belongs to the touched keys.
-fn restriction(by: &RefreshBy, keys: &RecordBatch) -> Result<String> {
-    let condition = format!("{} in (select key from touched)", by.events);
-    if by.events != "event_date" {
-        return Ok(condition);
-    }
-    // The months are named too, so that files of other months are not even opened.
-    let months: Vec<_> = months_of(keys)?.iter().map(|month| quoted(month)).collect();
-    Ok(format!("{} in ({}) and {condition}", event::PARTITION, months.join(", ")))
 }
 
 /// The months of days, as partitions are called.
@@ -656,14 +619,6 @@ fn register_all(
 async fn collect(context: &SessionContext, what: &str, sql: &str) -> Result<Vec<RecordBatch>> {
     let frame = context.sql(sql).await.map_err(Error::query(what))?;
     frame.collect().await.map_err(Error::query(what))
-}
-
-fn texts(batches: &[RecordBatch]) -> Vec<Option<String>> {
-    batches
-        .iter()
-        .flat_map(|batch| batch.column(0).as_string::<i32>().iter())
-        .map(|text| text.map(str::to_owned))
-        .collect()
 }
 
 /// The dictionary of officers.

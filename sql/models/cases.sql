@@ -3,7 +3,7 @@
 -- kind = "rollup"
 -- grain = ["case_id"]
 -- partition = "event_month"
--- refresh_by = { model = "case_id", events = "object_id" }
+-- refresh_by = { model = "case_id", events = "object_id", since = "event_month" }
 -- # recorded_stages: how many of 启动, 取证, 审核, 决定, 送达, 执行 (行政处罚法 art. 47) have documents on file.
 with steps as (
     select

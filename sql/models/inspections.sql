@@ -3,7 +3,7 @@
 -- kind = "rollup"
 -- grain = ["inspection_id"]
 -- partition = "event_month"
--- refresh_by = { model = "inspection_id", events = "object_id" }
+-- refresh_by = { model = "inspection_id", events = "object_id", since = "first_month", before = "event_type in ('credential.shown', 'code.scanned')" }
 with steps as (
     select
         object_id,
@@ -68,6 +68,7 @@ select
     max(try_cast(told['rectify_by'] as date)) as rectify_by,
     max(event_date) filter (where event_type = 'inspection.rectified') as rectified_date,
     min(event_date) filter (where event_type = 'inspection.published') as published_date,
+    min(event_month) as first_month,
     coalesce(max(event_month) filter (where is_finish), max(event_month)) as event_month
 from steps
 group by object_id

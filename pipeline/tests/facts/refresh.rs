@@ -271,6 +271,33 @@ fn a_case_moves_to_another_month_whole() {
 }
 
 #[test]
+fn credentials_that_were_shown_in_the_month_before_a_check_belong_to_it() {
+    let step = |event_type: &str, day: &str, object: &str| {
+        let id = format!("{event_type}-{object}");
+        line(&id, event_type, day, "longta").officers(&["a", "b"]).object(object)
+    };
+    let shown = |object| step("credential.shown", "2024-01-31", object);
+    let earlier =
+        [base(), vec![shown("i-8"), shown("i-9"), step("code.scanned", "2023-12-31", "i-9")]];
+    let check = step("inspection.finished", "2024-02-01", "i-9").attribute("kind", "routine");
+    let mut lake = TestLake::new();
+    lake.reference("officers", OFFICERS);
+    lake.land(&earlier.concat());
+    lake.refresh();
+    lake.land(std::slice::from_ref(&check));
+    lake.refresh();
+    let checks = "select inspection_id, first_month, event_month, \
+                  credential_shown_at is not null and code_scanned_at is not null from inspections \
+                  where inspection_id in ('i-8', 'i-9')";
+    assert_eq!(lake.rows(checks), ["i-9 2023-12 2024-02 true"]);
+    let mut anew = TestLake::new();
+    anew.reference("officers", OFFICERS);
+    anew.land(&[earlier.concat(), vec![check]].concat());
+    anew.refresh();
+    assert_eq!(rollups(&lake), rollups(&anew));
+}
+
+#[test]
 fn a_deletion_takes_away_what_the_event_brought() {
     check(
         &[
@@ -543,6 +570,9 @@ fn any_line() -> impl Strategy<Value = Line> {
         "patrol.recorded",
         "inspection.started",
         "inspection.finished",
+        "inspection.rectified",
+        "credential.shown",
+        "code.scanned",
         "case.filed",
         "case.decided",
         "case.closed",
@@ -552,7 +582,7 @@ fn any_line() -> impl Strategy<Value = Line> {
     let officers = proptest::sample::subsequence(vec!["a", "b", "c", "d", "e", "f"], 0..=3);
     let org = proptest::sample::select(vec!["longta", "yuehu", "market"]);
     let object = proptest::option::weighted(0.8, 0..6u32);
-    (event_type, officers, org, object, 0..25u32, 0..3i64, 1..61u32, prop::bool::weighted(0.2))
+    (event_type, officers, org, object, 0..25u32, 0..3i64, 1..140u32, prop::bool::weighted(0.2))
         .prop_map(|(event_type, officers, org, object, id, revision, day, is_delete)| {
             let day = format!("2024-{:02}-{:02}", 1 + day / 28, 1 + day % 28);
             let mut made = line(&format!("e-{id}"), event_type, &day, org)
@@ -567,7 +597,7 @@ fn any_line() -> impl Strategy<Value = Line> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 3, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 4, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn many_small_refreshes_equal_one_and_a_rebuild(
