@@ -431,7 +431,7 @@ mod tests {
         let shown: Vec<&str> =
             text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
         let config = Config::parse(&shown.join("\n"), Path::new("/etc/lawpulse")).unwrap();
-        assert_eq!(config.sources.len(), 2);
+        assert_eq!(config.sources.len(), 3);
         assert!(config.accounts.is_some() && config.tls.is_some() && config.oidc.is_some());
         assert_eq!(config.cluster.workers.len(), 2);
         let security = config.cluster.security;

@@ -12,6 +12,7 @@ use pipeline::lake::{Lake, Published, WriteLock};
 use pipeline::land::Selection;
 use pipeline::metric::Catalogue;
 use pipeline::query::Reader;
+use pipeline::reference::gathered;
 use pipeline::source::InputFile;
 use pipeline::source::mapping::Mapping;
 use pipeline::{land, refresh};
@@ -200,6 +201,12 @@ impl Lander {
                 let replayed = self.replay(&source, &selection).await;
                 // Who has gone away finds the lines landed.
                 let _ = answer.send(replayed);
+            }
+            Order::TakeOver { district, registers, answer } => {
+                self.is_fresh = false;
+                let taken_over = gathered::take_over(&self.lake, &self.lock, &district, registers);
+                // Who has gone away asks again.
+                let _ = answer.send(taken_over.await);
             }
         }
     }

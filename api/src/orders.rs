@@ -1,6 +1,8 @@
 //! What only the one writer can do, asked for by whoever waits for the answer.
 
 use pipeline::land::{Replayed, Selection};
+use pipeline::reference::Loaded;
+use pipeline::reference::gathered::Register;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many may wait for the writer.
@@ -17,6 +19,15 @@ pub enum Order {
         selection: Selection,
         /// Who wants to know what became of them.
         answer: oneshot::Sender<pipeline::Result<Replayed>>,
+    },
+    /// Take over the registers of a district's own lake.
+    TakeOver {
+        /// The unit of the district.
+        district: String,
+        /// Its registers.
+        registers: Vec<Register>,
+        /// Who wants to know what that changed.
+        answer: oneshot::Sender<pipeline::Result<Vec<Loaded>>>,
     },
 }
 
@@ -42,9 +53,24 @@ impl Orders {
         source: String,
         selection: Selection,
     ) -> Result<pipeline::Result<Replayed>, Stopping> {
+        self.order(|answer| Order::Replay { source, selection, answer }).await
+    }
+
+    /// Has registers of a district taken over; waits until they are in the lake.
+    pub async fn take_over(
+        &self,
+        district: String,
+        registers: Vec<Register>,
+    ) -> Result<pipeline::Result<Vec<Loaded>>, Stopping> {
+        self.order(|answer| Order::TakeOver { district, registers, answer }).await
+    }
+
+    async fn order<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<T>) -> Order,
+    ) -> Result<T, Stopping> {
         let (answer, answered) = oneshot::channel();
-        let order = Order::Replay { source, selection, answer };
-        self.0.send(order).await.map_err(|_| Stopping)?;
+        self.0.send(order(answer)).await.map_err(|_| Stopping)?;
         answered.await.map_err(|_| Stopping)
     }
 }

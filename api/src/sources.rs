@@ -1,6 +1,7 @@
-//! What brings lines in by itself: folders that are watched, PostgreSQL tables that are asked. Each ends as a body in the inbox, as a push does, and waits
-//! while the inbox is full.
+//! What brings lines in by itself: folders that are watched, PostgreSQL tables that are asked, lakes of districts that are followed. Each ends as a
+//! body in the inbox, as a push does, and waits while the inbox is full.
 
+mod district;
 mod folder;
 mod postgres;
 mod record;
@@ -13,12 +14,14 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use pipeline::definition::Definitions;
 use pipeline::source::mapping::Mapping;
+use pipeline::source::{Compression, Format};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::inbox::Refusal;
+use crate::inbox::{Draft, Origin, Refusal};
 use crate::server::Server;
 
+pub use district::Settings as DistrictSettings;
 pub use folder::{Done, Settings as FolderSettings};
 pub use postgres::{Encryption, Overlap, Settings as PostgresSettings, quoted_table};
 
@@ -42,7 +45,12 @@ pub enum Kind {
     Folder(folder::Settings),
     /// A PostgreSQL table or query whose rows land.
     Postgres(Box<postgres::Settings>),
+    /// The lake of a district whose events and registers land.
+    Lake(district::Settings),
 }
+
+/// How long a source that fails is left alone at most.
+const BACKOFF_MAX: Duration = Duration::from_secs(300);
 
 /// What is known of a source while it runs.
 #[derive(Debug)]
@@ -155,9 +163,64 @@ pub(crate) fn start(server: &Arc<Server>, settings: &[Settings]) -> Vec<JoinHand
                     let table = postgres::Table::new(source, (**table).clone(), server, status);
                     tokio::spawn(table.follow(source.every))
                 }
+                Kind::Lake(lake) => {
+                    let district = district::District::new(source, lake.clone(), server, status);
+                    tokio::spawn(district.follow(source.every))
+                }
             }
         })
         .collect()
+}
+
+/// How long a source rests between two looks: longer and longer while it fails.
+#[derive(Debug)]
+struct Pace {
+    every: Duration,
+    after_failure: Duration,
+}
+
+impl Pace {
+    fn new(every: Duration) -> Self {
+        Self { every, after_failure: every }
+    }
+
+    /// Notes how a look ended. Returns how long to rest.
+    fn after(&mut self, looked: Result<(), Trouble>, status: &Status) -> Duration {
+        match looked {
+            Ok(()) => {
+                status.looked(None);
+                self.after_failure = self.every;
+                self.every
+            }
+            Err(Trouble::Full(until)) => {
+                status.looked(None);
+                until
+            }
+            Err(Trouble::Later(error) | Trouble::Unreadable(error)) => {
+                status.looked(Some(error));
+                let pause = self.after_failure;
+                self.after_failure = (2 * pause).min(BACKOFF_MAX).max(self.every);
+                pause
+            }
+        }
+    }
+}
+
+/// Brings a draft to disk as a body.
+async fn keep(
+    server: &Arc<Server>,
+    draft: Draft,
+    mapping: &str,
+    written: (Format, Compression),
+    name: &str,
+) -> Result<(), Trouble> {
+    let (server, mapping, name) = (Arc::clone(server), mapping.to_owned(), name.to_owned());
+    let kept = tokio::task::spawn_blocking(move || {
+        let origin = Origin { key: None, name: Some(&name) };
+        server.inbox().keep(draft, &mapping, written, origin, Clock::Machine.now())
+    });
+    kept.await.map_err(|error| Trouble::later(&error.into()))??;
+    Ok(())
 }
 
 /// Where a source keeps how far it has come.

@@ -347,6 +347,12 @@ impl Table {
         self.location.folder()
     }
 
+    /// What tells the table from another one in its place, whatever is committed.
+    pub(crate) fn id(&self) -> Result<String> {
+        let state = self.delta.snapshot().map_err(Error::table("read", &self.name))?;
+        Ok(state.metadata().id().to_owned())
+    }
+
     /// The columns, the partition column among them.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

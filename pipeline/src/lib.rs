@@ -15,6 +15,7 @@ pub mod dictionary;
 pub mod erase;
 pub mod event;
 mod functions;
+pub mod gather;
 pub mod lake;
 pub mod land;
 pub mod location;

@@ -4,6 +4,7 @@
 //! those with the same key, so that loading a file again changes nothing. Rules of law have rows
 //! that come with the definitions (`sql/reference/NAME.csv`); a lake's own row of the same key replaces one.
 
+pub mod gathered;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{AS_OF, Process, Server, command, succeed, wait_for, yubei};
+use crate::harness::{AS_OF, Process, Server, command, succeed, to_nine_digits, wait_for, yubei};
 
 const TOKEN: &str = "a-token-that-all-nodes-share";
 
@@ -124,20 +124,6 @@ const QUERIES: [&str; 8] = [
     "select a.event_type, count(*) as n from events a inner join events b on a.event_id = b.event_id group by 1",
 ];
 
-/// Numbers to nine digits: sums of amounts in yuan may differ in their last ones, since rows come in another order.
-fn written(value: &Value) -> Value {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            format!("{:.9e}", number.as_f64().unwrap()).into()
-        }
-        Value::Array(values) => values.iter().map(written).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.clone(), written(value))).collect()
-        }
-        other => other.clone(),
-    }
-}
-
 #[test]
 fn a_cluster_gives_what_one_machine_gives() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,7 +143,7 @@ fn a_cluster_gives_what_one_machine_gives() {
     // All values of their parameters travel in the facts about plans.
     let (expected, found) = (alone.metrics_with(query, 1), server.metrics_with(query, 1));
     for (question, rows) in &expected {
-        let (found, rows) = (written(&json!(found[question])), written(&json!(rows)));
+        let (found, rows) = (to_nine_digits(&json!(found[question])), to_nine_digits(&json!(rows)));
         assert_eq!(found, rows, "{question}");
     }
     assert!(went(&server, "spread") > 60, "{}", server.get("/metrics").text);

@@ -463,6 +463,21 @@ impl Server {
     }
 }
 
+/// An answer with its numbers to nine digits: sums of amounts in yuan may differ in their last ones, where rows come in another
+/// order.
+pub(crate) fn to_nine_digits(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            format!("{:.9e}", number.as_f64().unwrap()).into()
+        }
+        Value::Array(values) => values.iter().map(to_nine_digits).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), to_nine_digits(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
 /// A server over a lake that is empty at first, and the folder around that.
 #[derive(Debug)]
 pub(crate) struct Fresh {

@@ -18,6 +18,7 @@ mod cluster;
 mod dictionary;
 mod faults;
 mod flight;
+mod gather;
 mod grafana;
 mod harness;
 mod http;

@@ -1,4 +1,4 @@
-//! Other engines on the files of a lake: delta-rs, Polars and DuckDB, by the words of docs/lake.md.
+//! Other engines on the files of a lake: delta-rs, Polars, DuckDB and Sail (a Spark), by the words of docs/lake.md.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::harness::{
 type Numbers = BTreeMap<(String, String), String>;
 
 /// How many of the answers to one question and period are independent of each other.
-const ENGINES: usize = 6;
+const ENGINES: usize = 8;
 
 const YEAR: [&str; 2] = ["2024-01-01", "2025-01-01"];
 const QUARTERS: [&str; 5] = ["2024-01-01", "2024-04-01", "2024-07-01", "2024-10-01", "2025-01-01"];

@@ -56,7 +56,17 @@ def active_in_events(names, types, first, end):
         " where list_contains($types, event_type) and event_date >= $first and event_date < $end)",
         {"types": types, "first": first, "end": end},
     )
-    return {"polars over events": by_polars, "duckdb over events": by_duckdb.fetchone()[0]}
+    by_spark = names["ask_spark"](
+        f"""
+        select count(distinct officer_id) from (
+            select explode(officer_ids) as officer_id from events
+            where event_type in ({", ".join(f"'{each}'" for each in types)}) and event_date >= $first and event_date < $end
+        )
+        """,
+        first=first,
+        end=end,
+    )
+    return {"polars over events": by_polars, "duckdb over events": by_duckdb.fetchone()[0], "spark over events": by_spark[0]}
 
 
 def answers(names, sql, types, first, end):
@@ -68,23 +78,30 @@ def answers(names, sql, types, first, end):
     def duckdb(query, **parameters):
         return row_of_duckdb(query, **parameters)[0]
 
-    ratio = row_of_duckdb("officer_activity_ratio", level="L2", first=first, end=end)
-    yield "duckdb", "officer_activity_ratio numerator", ratio[0]
-    yield "duckdb", "officer_activity_ratio denominator", ratio[1]
+    def spark(query, **parameters):
+        return names["ask_spark"](sql[query], **parameters)
+
+    for engine, row_of in [("duckdb", row_of_duckdb), ("spark", spark)]:
+        ratio = row_of("officer_activity_ratio", level="L2", first=first, end=end)
+        yield engine, "officer_activity_ratio numerator", ratio[0]
+        yield engine, "officer_activity_ratio denominator", ratio[1]
     for level in ["L1", "L2", "FW"]:
         question = f"officers_active {level}"
         yield "polars", question, names["officers_active"](level, first, end)
         yield "polars over sets", question, names["officers_active_by_sets"](level, first, end)
         yield "delta-rs", question, names["officers_active_by_arrow"](level, first, end)
         yield "duckdb", question, duckdb("officers_active", level=level, first=first, end=end)
+        yield "spark", question, spark("officers_active", level=level, first=first, end=end)[0]
         for engine, value in active_in_events(names, types[level], first, end).items():
             yield engine, question, value
     for question in ["patrols", "cases_closed"]:
         yield "polars", question, names[question](first, end)
         yield "duckdb", question, duckdb(question, first=first, end=end)
+        yield "spark", question, spark(question, first=first, end=end)[0]
     last_day = end - timedelta(days=1)
     yield "polars", "cases_open", names["cases_open"](last_day)
     yield "duckdb", "cases_open", duckdb("cases_open", day=last_day)
+    yield "spark", "cases_open", spark("cases_open", day=last_day)[0]
 
 
 def members_of_flat(names, lake):

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::unit;
 use crate::sources::{
-    Done, Encryption, FolderSettings, Kind, Overlap, PostgresSettings, Settings, quoted_table,
+    DistrictSettings, Done, Encryption, FolderSettings, Kind, Overlap, PostgresSettings, Settings,
+    quoted_table,
 };
 
 /// One `[[source]]`.
@@ -20,6 +21,8 @@ pub(super) enum Written {
     Folder(Folder),
     /// A PostgreSQL table or query that is followed.
     Postgres(Box<Table>),
+    /// The lake of a district that is followed.
+    Lake(District),
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +60,16 @@ pub(super) struct Table {
     timeout: Option<Duration>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct District {
+    name: String,
+    #[serde(default, deserialize_with = "unit::duration")]
+    every: Option<Duration>,
+    lake: String,
+    district: String,
+}
+
 /// A number, or a time with its unit.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -73,6 +86,7 @@ pub(super) fn resolved(written: Vec<Written>, folder: &Path) -> anyhow::Result<V
         let (name, source) = match source {
             Written::Folder(written) => (written.name.clone(), written.resolved(folder)),
             Written::Postgres(written) => (written.name.clone(), written.resolved(folder)),
+            Written::Lake(written) => (written.name.clone(), written.resolved(folder)),
         };
         let source = source.with_context(|| format!("[[source]] `{name}`"))?;
         anyhow::ensure!(
@@ -141,6 +155,21 @@ impl Folder {
         );
         let folder = FolderSettings { path, pattern, settle, done, failed };
         Ok(Settings { name: self.name, mapping: self.mapping, every, kind: Kind::Folder(folder) })
+    }
+}
+
+impl District {
+    fn resolved(self, config: &Path) -> anyhow::Result<Settings> {
+        let every = self.every.unwrap_or(Duration::from_secs(30));
+        anyhow::ensure!(!every.is_zero(), "`every` cannot be 0");
+        anyhow::ensure!(
+            !self.district.is_empty(),
+            "`district` is the unit of this lake under which everything of the other goes"
+        );
+        let lake = super::location(&self.lake, config)?;
+        let kind = Kind::Lake(DistrictSettings { lake, district: self.district });
+        // Data files are written as canonical events are.
+        Ok(Settings { name: self.name, mapping: "native".to_owned(), every, kind })
     }
 }
 
@@ -270,8 +299,24 @@ mod tests {
     fn of_table(text: &str) -> PostgresSettings {
         match read(text).unwrap().remove(0).kind {
             Kind::Postgres(table) => *table,
-            Kind::Folder(_) => panic!("a folder"),
+            other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_district_has_a_lake_and_the_unit_that_everything_goes_under() {
+        let written = |more: &str| format!("[[source]]\nname = \"a\"\nkind = \"lake\"\n{more}\n");
+        let source = read(&written("lake = \"lakes/a\"\ndistrict = \"east\"")).unwrap().remove(0);
+        let Kind::Lake(district) = &source.kind else { panic!("{source:?}") };
+        assert_eq!(district.lake.folder(), Some(Path::new("/etc/lawpulse/lakes/a")));
+        assert_eq!(district.district, "east");
+        assert_eq!((source.mapping.as_str(), source.every), ("native", Duration::from_secs(30)));
+        check_refused(&written("lake = \"a\"\ndistrict = \"\""), "`district` is the unit");
+        check_refused(
+            &written("lake = \"a\"\ndistrict = \"b\"\nevery = \"0s\""),
+            "`every` cannot be 0",
+        );
+        check_refused(&written("lake = \"a\""), "district");
     }
 
     #[test]

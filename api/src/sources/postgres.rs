@@ -21,18 +21,15 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Transaction};
 
 use crate::clock::Clock;
-use crate::inbox::{Draft, Origin};
+use crate::inbox::Draft;
 use crate::server::Server;
-use crate::sources::{self, Status, Trouble, record};
+use crate::sources::{self, Pace, Status, Trouble, record};
 
 pub use tls::Encryption;
 
 /// How many rows that were sent last are remembered by their hashes, so that the overlap sends none again. Beyond
 /// that they are sent again, and are duplicates when they land.
 const RECENT_MAX: usize = 50_000;
-
-/// How long a database that fails is left alone at most.
-const BACKOFF_MAX: Duration = Duration::from_secs(300);
 
 /// How long beyond its own time limit a question is waited for: the network may have lost the answer.
 const GRACE: Duration = Duration::from_secs(30);
@@ -126,27 +123,13 @@ impl Table {
     /// Asks from time to time, for as long as it is polled.
     pub(super) async fn follow(mut self, every: Duration) {
         let mut connection = None;
-        let mut backoff = every;
+        let mut pace = Pace::new(every);
         loop {
-            let pause = match self.round(&mut connection).await {
-                Ok(()) => {
-                    self.status.looked(None);
-                    backoff = every;
-                    every
-                }
-                Err(Trouble::Full(until)) => {
-                    self.status.looked(None);
-                    until
-                }
-                Err(Trouble::Later(error) | Trouble::Unreadable(error)) => {
-                    self.status.looked(Some(error));
-                    connection = None;
-                    let pause = backoff;
-                    backoff = (2 * backoff).min(BACKOFF_MAX).max(every);
-                    pause
-                }
-            };
-            tokio::time::sleep(pause).await;
+            let looked = self.round(&mut connection).await;
+            if matches!(looked, Err(Trouble::Later(_) | Trouble::Unreadable(_))) {
+                connection = None;
+            }
+            tokio::time::sleep(pace.after(looked, &self.status)).await;
         }
     }
 
@@ -192,7 +175,8 @@ impl Table {
             .map_err(|_| Trouble::Later("the database does not answer in time".to_owned()))??;
             let Page { rows, new, last, hashes, draft } = page;
             if let Some(draft) = draft {
-                self.keep(draft).await?;
+                let written = (Format::Json, Compression::None);
+                sources::keep(&self.server, draft, &self.mapping, written, &self.name).await?;
                 self.status.lock().landed_at = Some(Clock::Machine.now());
                 tracing::info!(source = self.name, rows, new, "rows come in");
             }
@@ -295,18 +279,6 @@ impl Table {
             draft.write_all(piece.as_bytes()).map_err(|error| inbox.refusal(error))?;
         }
         piece.clear();
-        Ok(())
-    }
-
-    async fn keep(&self, draft: Draft) -> Result<(), Trouble> {
-        let (server, mapping, name) =
-            (Arc::clone(&self.server), self.mapping.clone(), self.name.clone());
-        let kept = tokio::task::spawn_blocking(move || {
-            let origin = Origin { key: None, name: Some(&name) };
-            let written = (Format::Json, Compression::None);
-            server.inbox().keep(draft, &mapping, written, origin, Clock::Machine.now())
-        });
-        kept.await.map_err(|error| Trouble::later(&error.into()))??;
         Ok(())
     }
 }

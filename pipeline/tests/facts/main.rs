@@ -42,6 +42,7 @@ mod slt;
 
 mod travel;
 
+mod gather;
 mod goals;
 
 mod checks;
