@@ -618,10 +618,17 @@ async fn watch(server: Arc<Server>) {
         });
         if is_new {
             let started = Instant::now();
-            let families = measure::watch(&view, &server.catalogue, &definitions, today).await;
+            let mut families = measure::watch(&view, &server.catalogue, &definitions, today).await;
+            let took = started.elapsed();
+            families.push(exposition::Family {
+                name: "lawpulse_watching_seconds".to_owned(),
+                help: "How long following the goals and running the checks took.".to_owned(),
+                kind: exposition::Kind::Gauge,
+                series: vec![exposition::Series { labels: Vec::new(), value: took.as_secs_f64() }],
+            });
             *server.watched.write().unwrap_or_else(PoisonError::into_inner) =
                 exposition::render(&families);
-            rest = rest.max(started.elapsed() * WATCH_REST);
+            rest = rest.max(took * WATCH_REST);
             watched_for = Some((view.version(), today, definitions));
         }
         tokio::time::sleep(rest).await;

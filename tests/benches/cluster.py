@@ -23,7 +23,7 @@ TOKEN = "a-token-of-this-bench"
 # Nothing ends a query before it is over; what does not fit in memory spills, as it would.
 LIMITS = '[limits]\nwall_time = "30m"\nmemory = "4GB"\nspill = "20GB"\n'
 
-# What computes much and returns few rows: read and summed up in place, many groups, rows that have to meet, and what spreads least.
+# What computes much and returns few rows: read and summed up in place, many groups, rows that have to meet, and all rows in an order.
 QUERIES = {
     "events by unit, type and month": "select org_id, event_type, event_month, count(*) as n from events group by 1, 2, 3",
     "a value out of all attributes": "select json_texts(attributes, 'result')['result'] as result, count(*) as n from events group by 1",
@@ -38,6 +38,11 @@ QUERIES = {
         "select last.org_id, avg(date_part('epoch', last.occurred_at - first.occurred_at)) as seconds, count(*) as n"
         " from events as first inner join events as last on first.object_id = last.object_id"
         " where first.event_type like '%.started' and last.event_type like '%.finished' group by 1"
+    ),
+    "pairs of events of one unit and day, in a month": (
+        "select first.event_type, second.event_type as other, count(*) as n from events as first inner join events as second"
+        " on first.org_id = second.org_id and first.event_date = second.event_date and first.event_id < second.event_id"
+        " where first.event_month = '2025-03' and second.event_month = '2025-03' group by 1, 2"
     ),
     "the newest event of each object": (
         "select event_type, count(*) as n from (select event_type, row_number() over (partition by object_id order by occurred_at desc, event_id) as place"
@@ -90,7 +95,7 @@ def ask(server, path, body=None):
     key = base64.b64encode(f"admin:{servers.PASSWORD}".encode()).decode()
     headers = {"authorization": f"Basic {key}", "content-type": "application/json"}
     request = urllib.request.Request(f"http://127.0.0.1:{server.http}{path}", body and json.dumps(body).encode(), headers)
-    return json.load(urllib.request.urlopen(request))
+    return urllib.request.urlopen(request).read()
 
 
 def sent_here():
@@ -121,19 +126,22 @@ def measure(binary, work, way):
         with on(way.server):
             server = servers.start_lawpulse(binary, work, settings=LIMITS + cluster)
         nodes.append(server)
-        servers.until("the workers answer", lambda: all(it["answers"] for it in ask(server, "/api/v1/status").get("workers") or []))
-        server.wait_until_idle()
+        servers.until("the workers answer", lambda: all(it["answers"] for it in json.loads(ask(server, "/api/v1/status")).get("workers") or []))
+        # What the server computes by itself, goals and checks last, is spread too.
+        servers.until("goals and checks are known", lambda: b"\nlawpulse_check_violations" in ask(server, "/metrics"), hangs=1800)
+        for node in nodes:
+            node.wait_until_idle()
         answers, figures = {}, {}
         for name, sql in QUERIES.items():
             figures[name] = Figures()
             for _ in range(TRIES):
                 sent, used, began = sent_here(), sum(node.cpu_seconds() for node in nodes), time.monotonic()
-                rows = ask(server, "/api/v1/sql", {"sql": sql})["rows"]
+                rows = json.loads(ask(server, "/api/v1/sql", {"sql": sql}))["rows"]
                 figures[name].seconds.append(time.monotonic() - began)
                 figures[name].processor_s.append(sum(node.cpu_seconds() for node in nodes) - used)
                 figures[name].moved.append(sent_here() - sent)
             answers[name] = sorted(str([rounded(value) for value in (row.values() if isinstance(row, dict) else row)]) for row in rows)
-        text = urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{server.http}/metrics")).read().decode()
+        text = ask(server, "/metrics").decode()
         spread = {way: float(n) for way, n in re.findall(r'^lawpulse_cluster_queries_total\{way="(\w+)"\} (\S+)', text, re.M)}
         if nodes[:-1] and spread.get("fell_back", 0):
             raise SystemExit(f"{way.name}: queries fell back to the server: {spread}")

@@ -1,5 +1,7 @@
 //! Follows goals on a lake: the metric's numbers of this year and the last, then the pure rules.
 
+use std::time::Instant;
+
 use chrono::{Days, NaiveDate};
 
 use super::backtest::{self, Backtest, Years};
@@ -66,7 +68,10 @@ pub async fn track(
     let year = Year::of(goals.year)?;
     let mut progress = Vec::new();
     for goal in goals.iter() {
-        match track_goal(view, catalogue, goal, year, as_of).await {
+        let started = Instant::now();
+        let found = track_goal(view, catalogue, goal, year, as_of).await;
+        tracing::debug!(goal = goal.id, took = ?started.elapsed(), "followed");
+        match found {
             Ok(found) => progress.extend(found),
             Err(error) if is_of_the_lake(&error) => return Err(error),
             Err(error) => progress.push(unknown(goal, &goal.scope, error.to_string())),
