@@ -24,6 +24,9 @@ use crate::location::away;
 use crate::{maintain, refresh};
 use rewrite::Rewriter;
 
+/// How the tokens begin that stand in the place of ids.
+pub(crate) const TOKEN: &str = "erased-";
+
 /// What an erasure that has begun notes, so that one that was interrupted goes on with the same token.
 const UNDER_WAY: &str = "erasure.json";
 
@@ -94,7 +97,7 @@ impl UnderWay {
         }
         let random = || uuid::Uuid::new_v4().simple().to_string();
         let salt = random();
-        let token = format!("erased-{}", &random()[..16]);
+        let token = format!("{TOKEN}{}", &random()[..16]);
         let hash = hash_of(&salt, person);
         let begun = Self { salt, hash, token };
         let text = serde_json::to_vec(&begun).map_err(Error::internal)?;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::{Stream, TryStreamExt as _};
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::event;
-use crate::lake::{Changes, DataFile, Lake, Published};
+use crate::lake::{Changes, DataFile, Lake, Published, Table};
 use crate::location::Location;
 use crate::reference::gathered::{self, Register};
 
@@ -23,7 +24,8 @@ use crate::reference::gathered::{self, Register};
 pub struct District {
     lake: Lake,
     id: String,
-    published: Published,
+    events: State,
+    registers: BTreeMap<String, State>,
 }
 
 /// How far gathering from a lake has come. The default is: nothing has come yet.
@@ -31,24 +33,38 @@ pub struct District {
 pub struct Progress {
     /// The lake, since another one may be put in its place.
     lake: String,
-    /// The version of `events` whose files have come.
-    events: Option<u64>,
-    /// The version of each register whose rows have come.
-    registers: BTreeMap<String, u64>,
+    /// The state of `events` whose files have come.
+    events: Option<State>,
+    /// The state of each register whose rows have come.
+    registers: BTreeMap<String, State>,
+}
+
+/// A version of a table, and when it was committed: a lake that was restored from a backup has the same versions again, of
+/// other commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    version: u64,
+    at: Option<DateTime<Utc>>,
+}
+
+impl State {
+    async fn of(table: &Table, version: u64) -> Result<Self> {
+        Ok(Self { version, at: table.committed_at(version).await? })
+    }
 }
 
 impl Progress {
     /// Notes that the registers of a district have come.
     pub fn registers_came(&mut self, district: &District) {
         self.turn_to(district);
-        self.registers = district.register_versions();
+        self.registers.clone_from(&district.registers);
     }
 
     /// Notes that the files of a district have come. Returns whether that is something new.
     pub fn files_came(&mut self, district: &District) -> bool {
         self.turn_to(district);
-        let version = Some(district.lake.events().version());
-        std::mem::replace(&mut self.events, version) != version
+        let events = Some(district.events);
+        std::mem::replace(&mut self.events, events) != events
     }
 
     fn turn_to(&mut self, district: &District) {
@@ -59,33 +75,33 @@ impl Progress {
 }
 
 impl District {
-    /// Opens a lake; `None` when its writer has not published anything yet.
-    pub async fn open(location: &Location) -> Result<Option<Self>> {
+    /// Opens a lake in a state that its writer has published.
+    pub async fn open(location: &Location, published: &Published) -> Result<Self> {
         let mut lake = Lake::open(location.clone()).await?;
-        let Some(published) = Published::read(lake.location()).await? else { return Ok(None) };
-        lake.follow(&published).await?;
+        lake.follow(published).await?;
         let id = lake.events().id()?;
-        Ok(Some(Self { lake, id, published }))
-    }
-
-    fn register_versions(&self) -> BTreeMap<String, u64> {
-        let versions = gathered::tables().filter_map(|definition| {
-            let version = self.published.tables.get(&definition.path())?;
-            Some((definition.name().to_owned(), *version))
-        });
-        versions.collect()
+        let events = State::of(lake.events(), lake.events().version()).await?;
+        let mut registers = BTreeMap::new();
+        for definition in gathered::tables() {
+            if let Some(table) = lake.table(&definition.path()).await? {
+                let state = State::of(&table, table.version()).await?;
+                registers.insert(definition.name().to_owned(), state);
+            }
+        }
+        Ok(Self { lake, id, events, registers })
     }
 
     /// The registers of which there are other rows than those that have come, whole.
     pub async fn registers_since(&self, progress: &Progress) -> Result<Vec<Register>> {
         let none = BTreeMap::new();
         let known = if progress.lake == self.id { &progress.registers } else { &none };
-        let versions = self.register_versions();
         let mut registers = Vec::new();
         for definition in gathered::tables() {
-            let name = definition.name();
-            if versions.get(name) != known.get(name) {
-                registers.push(Register::read(&self.lake, definition).await?);
+            let (now, before) =
+                (self.registers.get(definition.name()), known.get(definition.name()));
+            if now.is_some() && now != before {
+                let is_first = before.is_none();
+                registers.push(Register::read(&self.lake, definition, is_first).await?);
             }
         }
         Ok(registers)
@@ -97,12 +113,18 @@ impl District {
         let events = self.lake.events();
         let mut files = events.files()?;
         files.retain(|file| file.partition.as_deref() != Some(event::REJECTED));
-        let since = progress.events.filter(|since| {
-            // A lake that was restored from a backup is younger than what has come of it.
-            progress.lake == self.id && *since <= events.version()
-        });
-        let Some(since) = since else { return Ok(files) };
-        let Changes::Added(added) = events.changes_since(since).await? else { return Ok(files) };
+        let Some(since) = progress.events.filter(|_| progress.lake == self.id) else {
+            return Ok(files);
+        };
+        let is_continued = since.version <= events.version()
+            && since.at.is_some()
+            && State::of(events, since.version).await? == since;
+        if !is_continued {
+            return Ok(files);
+        }
+        let Changes::Added(added) = events.changes_since(since.version).await? else {
+            return Ok(files);
+        };
         let there: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let mut packed = HashSet::new();
         let mut new = HashSet::new();

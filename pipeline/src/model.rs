@@ -28,8 +28,8 @@ pub struct RefreshBy {
     pub model: String,
     /// The column of `events`: `event_date` or `object_id`.
     pub events: String,
-    /// Of a rollup by objects, the column that has the month of an object's first event: earlier months are not looked at when the
-    /// object gets another event.
+    /// Of a rollup by objects, the column that has the month of an object's first event: of earlier months nothing but `before` is
+    /// read when the object gets another event.
     pub since: Option<String>,
     /// A condition on events that may be there before their object has a row, in any month.
     pub before: Option<String>,

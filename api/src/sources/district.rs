@@ -3,6 +3,7 @@
 //! How far it has come is recorded once everything of a state is there: a crash in between brings some of it once more, and
 //! what has landed does not land twice.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, pin_mut};
 use pipeline::gather::{self, Progress};
-use pipeline::lake::DataFile;
+use pipeline::lake::{DataFile, Published};
 use pipeline::location::Location;
 use pipeline::source::{Compression, Format};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::server::Server;
@@ -27,6 +29,14 @@ pub struct Settings {
     pub district: String,
 }
 
+/// What is on record of a lake that is followed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    /// The district under which what has come was put.
+    district: String,
+    progress: Progress,
+}
+
 /// A lake that is followed.
 #[derive(Debug)]
 pub(super) struct District {
@@ -36,7 +46,11 @@ pub(super) struct District {
     server: Arc<Server>,
     status: Arc<Status>,
     record: PathBuf,
-    progress: Option<Progress>,
+    known: Option<Record>,
+    /// The state of which everything has come.
+    seen: Option<Published>,
+    /// Files that are in the inbox of a state that has not come as a whole: a look that was broken off does not begin anew.
+    taken: HashSet<String>,
 }
 
 impl District {
@@ -48,7 +62,17 @@ impl District {
     ) -> Self {
         let record = sources::record_path(&server, &source.name);
         let (name, mapping) = (source.name.clone(), source.mapping.clone());
-        Self { name, mapping, settings, server, status, record, progress: None }
+        Self {
+            name,
+            mapping,
+            settings,
+            server,
+            status,
+            record,
+            known: None,
+            seen: None,
+            taken: HashSet::new(),
+        }
     }
 
     /// Looks from time to time, for as long as it is polled.
@@ -62,27 +86,40 @@ impl District {
 
     /// Brings in what its writer has published since the last look.
     async fn look(&mut self) -> Result<(), Trouble> {
-        let mut progress = match self.progress.take() {
-            Some(progress) => progress,
-            None => record::read(&self.record)
-                .map_err(|error| Trouble::later(&error))?
-                .unwrap_or_default(),
-        };
-        let looked = self.bring(&mut progress).await;
-        self.progress = Some(progress);
-        looked
-    }
-
-    async fn bring(&self, progress: &mut Progress) -> Result<(), Trouble> {
         let lake = &self.settings.lake;
-        let opened = gather::District::open(lake).await.map_err(later)?;
-        let district = opened.ok_or_else(|| {
+        let published = Published::read(lake).await.map_err(later)?.ok_or_else(|| {
             Trouble::Later(format!(
                 "`{lake}` does not say yet which of its tables belong together: land something there, or serve it"
             ))
         })?;
+        if self.seen.as_ref().is_some_and(|seen| seen.is_same_state(&published)) {
+            return Ok(());
+        }
+        let mut known = match self.known.take() {
+            Some(known) => known,
+            None => self.read_record()?,
+        };
+        let brought = self.bring(&published, &mut known).await;
+        self.known = Some(known);
+        brought?;
+        self.seen = Some(published);
+        Ok(())
+    }
+
+    fn read_record(&self) -> Result<Record, Trouble> {
+        let record: Option<Record> =
+            record::read(&self.record).map_err(|error| Trouble::later(&error))?;
+        // What was put under another district comes again, to be put under this one.
+        let record = record.filter(|record| record.district == self.settings.district);
+        let district = self.settings.district.clone();
+        Ok(record.unwrap_or_else(|| Record { district, ..Record::default() }))
+    }
+
+    async fn bring(&mut self, published: &Published, known: &mut Record) -> Result<(), Trouble> {
+        let opened = gather::District::open(&self.settings.lake, published).await;
+        let district = opened.map_err(later)?;
         // Units first: events of units that nobody knows have no place in the tree.
-        let registers = district.registers_since(progress).await.map_err(later)?;
+        let registers = district.registers_since(&known.progress).await.map_err(later)?;
         if !registers.is_empty() {
             let asked = self.server.orders().take_over(self.settings.district.clone(), registers);
             let loaded = asked.await.map_err(|stopping| Trouble::later(&stopping.into()))?;
@@ -96,18 +133,23 @@ impl District {
                     "rows of a register come in"
                 );
             }
-            progress.registers_came(&district);
-            self.note(progress)?;
+            known.progress.registers_came(&district);
+            self.note(known)?;
         }
-        let files = district.files_since(progress).await.map_err(later)?;
-        for file in &files {
+        for file in district.files_since(&known.progress).await.map_err(later)? {
+            if self.taken.contains(&file.path) {
+                continue;
+            }
             let room = self.server.inbox().check_room(Clock::Machine.now());
             room.map_err(|full| Trouble::Full(full.retry_after))?;
-            self.take(&district, file).await?;
+            self.take(&district, &file).await?;
+            self.taken.insert(file.path);
             self.status.lock().landed_at = Some(Clock::Machine.now());
+            self.status.looked(None);
         }
-        if progress.files_came(&district) {
-            self.note(progress)?;
+        self.taken.clear();
+        if known.progress.files_came(&district) {
+            self.note(known)?;
         }
         Ok(())
     }
@@ -129,8 +171,8 @@ impl District {
         sources::keep(&self.server, draft, &self.mapping, written, name).await
     }
 
-    fn note(&self, progress: &Progress) -> Result<(), Trouble> {
-        record::write(&self.record, progress).map_err(|error| Trouble::later(&error))
+    fn note(&self, known: &Record) -> Result<(), Trouble> {
+        record::write(&self.record, known).map_err(|error| Trouble::later(&error))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::model::{Model, RefreshBy};
 /// What touched keys reach.
 #[derive(Debug)]
 pub(super) struct Reach {
-    /// The partitions of the rollup that have rows of them.
+    /// The partitions of the rollup that have, or may have, rows of them.
     pub(super) partitions: BTreeSet<Option<String>>,
     /// The months of the log that have events of them.
     months: Months,
@@ -67,8 +67,8 @@ impl Reach {
         Ok(Self { partitions, months })
     }
 
-    /// The condition on `events` that keeps what belongs to the touched keys. It names months, so that files of others are not
-    /// even opened.
+    /// The condition on `events` that keeps what belongs to the touched keys. It names months, so that of the files of others
+    /// nothing is read, or only what `before` is about.
     pub(super) fn restriction(&self, by: &RefreshBy) -> Result<String> {
         let condition = format!("{} in (select key from touched)", by.events);
         let month = event::PARTITION;

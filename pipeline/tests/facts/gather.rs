@@ -1,11 +1,16 @@
 //! What comes of a district's own lake: files once, registers under the district.
 
+use std::path::Path;
+
 use pipeline::gather::{District, Progress};
+use pipeline::lake::{Lake, Published};
+use pipeline::land;
 use pipeline::location::Location;
 use pipeline::maintain::Policy;
 use pipeline::reference::gathered::take_over;
+use pipeline::source::InputFile;
 
-use crate::harness::{Line, TestLake, line, native, wait};
+use crate::harness::{Line, TestLake, line, native, ndjson, wait};
 
 const ABOVE: &str = "org_id,name,kind,parent_id\ncity,市,municipality,\n\
     east,东区,district,city\nwest,西区,district,city\n";
@@ -23,8 +28,14 @@ fn publish(lake: &mut TestLake) {
     wait(lake.publish(lock, now)).unwrap();
 }
 
+fn open_at(root: &Path) -> District {
+    let location = Location::from(root);
+    let published = wait(Published::read(&location)).unwrap().expect("it has published");
+    wait(District::open(&location, &published)).unwrap()
+}
+
 fn open(lake: &TestLake) -> District {
-    wait(District::open(&Location::from(lake.root()))).unwrap().expect("it has published")
+    open_at(lake.root())
 }
 
 fn taken_over(above: &mut TestLake, district: &str, of: &mut TestLake) -> pipeline::Result<usize> {
@@ -47,12 +58,6 @@ fn rows_since(progress: &mut Progress, of: &mut TestLake) -> u64 {
 
 fn patrols(ids: &[&str], day: &str) -> Vec<Line> {
     ids.iter().map(|id| line(id, "patrol.finished", day, "east-1")).collect()
-}
-
-#[test]
-fn a_lake_that_has_published_nothing_is_no_state_to_gather() {
-    let lake = TestLake::new();
-    assert!(wait(District::open(&Location::from(lake.root()))).unwrap().is_none());
 }
 
 #[test]
@@ -98,22 +103,56 @@ fn what_cannot_be_under_the_district_is_refused_whole() {
     };
     let error = refused(&mut above, "north", "north-1,一镇,town,\n");
     assert!(error.contains("no `north`: land an orgs.csv"), "{error}");
-    let error = refused(&mut above, "east", "east-1,一镇,town,\nwest-1,二镇,town,\n");
-    assert!(error.contains("unit `west-1` of `east` has the id of a unit of `west`"), "{error}");
-    let error = refused(&mut above, "east", "east,东区,district,\nsouth,南区,district,\n");
-    assert!(error.contains("has the district `south`"), "{error}");
+    above.reference("orgs", "org_id,name,kind,parent_id\nlaw,司法局,department,city\n");
+    let east = |orgs: &str| format!("east-1,一镇,town,\n{orgs}\n");
+    for (orgs, problem) in [
+        ("west-1,二镇,town,", "unit `west-1` of `east` stands under `west` in this lake"),
+        ("law,司法局,department,", "unit `law` of `east` stands under `city` in this lake"),
+        ("east-2,二镇,town,lost", "unit `east-2` of `east` is under `lost`, which"),
+        ("south,南区,district,", "unit `south` of `east` is a district itself"),
+    ] {
+        let error = refused(&mut above, "east", &east(orgs));
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn who_was_erased_there_after_having_come_does_not_come_again() {
+    let (mut above, mut east) = (above(), TestLake::new());
+    let officers = |ids: &[&str]| {
+        ids.iter().fold("officer_id,org_id\n".to_owned(), |all, id| all + id + ",east-1\n")
+    };
+    east.reference("officers", &officers(&["a", "erased-1"]));
+    taken_over(&mut above, "east", &mut east).unwrap();
+    // What had been erased before stands in events, too.
+    let here = "select officer_id from officers order by officer_id";
+    above.refresh();
+    assert_eq!(above.rows(here), ["a", "erased-1"]);
+    publish(&mut east);
+    let mut progress = Progress::default();
+    progress.registers_came(&open(&east));
+    east.reference("officers", &officers(&["b", "erased-2"]));
+    publish(&mut east);
+    let registers = wait(open(&east).registers_since(&progress)).unwrap();
+    let (lake, lock) = above.as_writer();
+    wait(take_over(lake, lock, "east", registers)).unwrap();
+    assert_eq!(above.rows(here), ["a", "b", "erased-1"]);
 }
 
 #[test]
 fn a_firm_stays_with_the_district_that_brought_it_first() {
     let (mut above, mut east, mut west) = (above(), TestLake::new(), TestLake::new());
     east.reference("parties", "party_id,name\np1,甲\np2,乙\n");
-    west.reference("parties", "party_id,name\np2,丙\np3,丁\n");
+    west.reference(
+        "parties",
+        "party_id,name,district_id\np2,丙,\np3,丁,west\np4,戊,east\np5,己,\n",
+    );
+    above.reference("parties", "party_id,name\np5,市\n");
     taken_over(&mut above, "east", &mut east).unwrap();
     taken_over(&mut above, "west", &mut west).unwrap();
     above.refresh();
     let parties = "select party_id, name, district_id from parties order by party_id";
-    assert_eq!(above.rows(parties), ["p1 甲 east", "p2 乙 east", "p3 丁 west"]);
+    assert_eq!(above.rows(parties), ["p1 甲 east", "p2 乙 east", "p3 丁 west", "p5 市 NULL"]);
 }
 
 #[test]
@@ -174,9 +213,23 @@ fn of_a_lake_that_was_restored_or_put_in_anothers_place_everything_comes_again()
     let mut progress = Progress::default();
     east.land(&patrols(&["c"], "2025-03-04"));
     assert_eq!(rows_since(&mut progress, &mut east), 3);
-    let restored = wait(District::open(&Location::from(backup.path().join("lake").as_path())));
-    let restored = restored.unwrap().unwrap();
+    let root = backup.path().join("lake");
+    let restored = open_at(&root);
     assert_eq!(wait(restored.files_since(&progress)).unwrap().len(), 1);
+    assert_eq!(wait(restored.registers_since(&progress)).unwrap().len(), 0);
+    // It has as many versions again before anybody looks, and they are others.
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    for id in ["d", "e"] {
+        let mut lake = wait(Lake::open(root.as_path())).unwrap();
+        let lock = wait(lake.lock()).unwrap();
+        let file = east.file(&format!("{id}.ndjson"), &ndjson(&patrols(&[id], "2025-03-05")));
+        let (inputs, now) = ([InputFile::new(&file).unwrap()], east.now);
+        wait(land::land(&mut lake, &lock, &native(), &inputs, now, &|_| {})).unwrap();
+        wait(lake.publish(&lock, now)).unwrap();
+    }
+    let restored = open_at(&root);
+    let files = wait(restored.files_since(&progress)).unwrap();
+    assert_eq!(files.iter().map(|file| file.rows).sum::<u64>(), 4);
     assert!(progress.files_came(&restored));
     assert_eq!(wait(restored.files_since(&progress)).unwrap(), []);
 
