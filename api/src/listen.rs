@@ -13,6 +13,7 @@ use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsAcceptor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::tls::Tls;
@@ -80,18 +81,22 @@ pub(crate) async fn serve(
     served
 }
 
-/// Ends with Ctrl-C or SIGTERM.
-pub(crate) async fn stopped() {
-    let interrupted = tokio::signal::ctrl_c();
-    let Ok(mut terminated) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    else {
-        let _ = interrupted.await;
-        return;
+/// Ends with Ctrl-C or SIGTERM, from this call on: until then they end the process at once.
+pub(crate) fn stopped() -> impl Future<Output = ()> + Send + 'static {
+    let interrupted = signal(SignalKind::interrupt());
+    let terminated = signal(SignalKind::terminate());
+    let heard = async |listening: io::Result<Signal>| match listening {
+        Ok(mut listening) => {
+            listening.recv().await;
+        }
+        // It ends the process at once still.
+        Err(_) => std::future::pending().await,
     };
-    tokio::select! {
-        _ = interrupted => {}
-        _ = terminated.recv() => {}
+    async move {
+        tokio::select! {
+            () = heard(interrupted) => {}
+            () = heard(terminated) => {}
+        }
     }
 }
 

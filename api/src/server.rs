@@ -489,8 +489,9 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     let sessions =
         tokio::spawn(pgwire::serve(postgres, Arc::clone(&server), logins, acceptor, stop.clone()));
     let (stopping, routes) = (Arc::clone(&server), http::routes(server)?);
+    let stopped = listen::stopped();
     listen::serve(listener, routes, tls.as_ref(), options.connections, async move {
-        listen::stopped().await;
+        stopped.await;
         stopping.is_stopping.store(true, Ordering::Relaxed);
         tokio::time::sleep(options.drain).await;
         stop.cancel();
