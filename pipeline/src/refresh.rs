@@ -230,17 +230,10 @@ async fn merge(
     }
     let old_rows = read_files(table, |file| partitions.contains_key(&file.partition)).await?;
     register_all(context, "old_rows", &table.schema(), old_rows)?;
-    let old_rows = |condition: &str| {
-        format!("select * from old_rows where {} {condition} (select key from touched)", by.model)
-    };
-    let changed = collect(context, model.name(), &old_rows("in")).await?;
-    let changed = split(model, &normalise(changed)?)?;
-    partitions.retain(|label, rows| !rows.is_empty() || changed.contains_key(label));
-    let untouched = collect(context, model.name(), &old_rows("not in")).await?;
-    for (label, rows) in split(model, &normalise(untouched)?)? {
-        if let Some(kept) = partitions.get_mut(&label) {
-            kept.extend(rows);
-        }
+    let sql = format!("select * from old_rows where {} not in (select key from touched)", by.model);
+    let untouched = normalise(collect(context, model.name(), &sql).await?)?;
+    for (label, rows) in split(model, &untouched)? {
+        partitions.entry(label).or_default().extend(rows);
     }
     Ok(partitions.into_iter().collect())
 }

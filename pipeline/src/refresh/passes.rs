@@ -33,7 +33,7 @@ pub(super) fn passes(
     }
     let by = model.refresh_by().map(|by| by.events.as_str());
     if by == Some("event_date") && model.partition() == Some(event::PARTITION) {
-        return groups(months, most).into_iter().map(|months| Some(any_of(&months))).collect();
+        return groups(months, most).into_iter().map(|months| Some(any_of(months))).collect();
     }
     if by == Some("object_id") {
         let shares = events.div_ceil(most.max(1));
@@ -59,8 +59,10 @@ fn groups(months: &BTreeMap<String, u64>, most: u64) -> Vec<Vec<&str>> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-fn any_of(months: &[&str]) -> String {
-    let months: Vec<String> = months.iter().map(|month| super::quoted(month)).collect();
+/// The condition on the partitions of months.
+pub(super) fn any_of<M: AsRef<str>>(months: impl IntoIterator<Item = M>) -> String {
+    let months = months.into_iter().map(|month| super::quoted(month.as_ref()));
+    let months: Vec<String> = months.collect();
     format!("{} in ({})", event::PARTITION, months.join(", "))
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use arrow::array::{Array as _, AsArray, RecordBatch};
 use datafusion::prelude::SessionContext;
 
+use super::passes::any_of;
 use super::{collect, months_of, quoted};
 use crate::error::{Error, Result};
 use crate::event;
@@ -14,7 +15,7 @@ use crate::model::{Model, RefreshBy};
 /// What touched keys reach.
 #[derive(Debug)]
 pub(super) struct Reach {
-    /// The partitions of the rollup that have, or may have, rows of them.
+    /// The partitions of the rollup that have rows of them.
     pub(super) partitions: BTreeSet<Option<String>>,
     /// The months of the log that have events of them.
     months: Months,
@@ -38,19 +39,10 @@ impl Reach {
     ) -> Result<Self> {
         if by.events == "event_date" {
             let months = months_of(keys)?;
-            if by.model == "event_date" && model.partition() == Some(event::PARTITION) {
-                // The rows of a day stand in the partition of its month: they need not be looked for.
-                let partitions = table.files()?.into_iter().map(|file| file.partition);
-                let is_touched = |label: &Option<String>| {
-                    label.as_ref().is_some_and(|month| months.contains(month))
-                };
-                let partitions = partitions.filter(is_touched).collect();
-                return Ok(Self { partitions, months: Months::These(months) });
-            }
-            let (partitions, _) = look_up(context, model, by, table).await?;
+            let (partitions, _) = look_up(context, model, by, table, Some(&months)).await?;
             return Ok(Self { partitions, months: Months::These(months) });
         }
-        let (partitions, since) = look_up(context, model, by, table).await?;
+        let (partitions, since) = look_up(context, model, by, table, None).await?;
         let months = match &by.since {
             None => Months::Any,
             Some(_) => {
@@ -74,10 +66,7 @@ impl Reach {
         let month = event::PARTITION;
         Ok(match &self.months {
             Months::Any => condition,
-            Months::These(months) => {
-                let months: Vec<_> = months.iter().map(|month| quoted(month)).collect();
-                format!("{month} in ({}) and {condition}", months.join(", "))
-            }
+            Months::These(months) => format!("{} and {condition}", any_of(months)),
             Months::Since(first) => {
                 let first = quoted(first);
                 match &by.before {
@@ -95,7 +84,11 @@ async fn look_up(
     model: &Model,
     by: &RefreshBy,
     table: &Table,
+    months: Option<&BTreeSet<String>>,
 ) -> Result<(BTreeSet<Option<String>>, Option<String>)> {
+    // The rows of a day stand in the partition of its month: the others need not be looked at.
+    let is_by_month = by.model == "event_date" && model.partition() == Some(event::PARTITION);
+    let in_months = months.filter(|_| is_by_month).map_or_else(|| "true".to_owned(), any_of);
     table.prepare(context)?;
     let name = "stored_rows";
     context.deregister_table(name).map_err(Error::query(name))?;
@@ -105,7 +98,7 @@ async fn look_up(
     };
     let sql = format!(
         "select arrow_cast({}, 'Utf8') as partition, arrow_cast(min({}), 'Utf8') as since from {name} \
-         where {} in (select key from touched) group by 1",
+         where {in_months} and {} in (select key from touched) group by 1",
         text(model.partition()),
         text(by.since.as_deref()),
         by.model
