@@ -9,8 +9,8 @@ use pipeline::check::{Checks, Outcome};
 use pipeline::definition::Definitions;
 use pipeline::goal::{Goal, Progress, Status};
 use pipeline::metric::{
-    self, Catalogue, Choice, Metric, Period, PrometheusType, Request, Sample, Scope, ScopeKind,
-    Window,
+    self, Catalogue, Choice, Grain, Metric, Period, PrometheusType, Request, Sample, Scope,
+    ScopeKind, Window,
 };
 use pipeline::query::View;
 use tokio::task::JoinSet;
@@ -50,11 +50,7 @@ pub async fn measure(
             choices: choices.to_vec(),
         }));
     }
-    let mut scopes = scopes_of_today(view, today);
-    let is_unit = |scope: &Scope| scope.kind == ScopeKind::Org && !scope.is_level;
-    let units = scopes.iter().filter(|scope| is_unit(scope)).count();
-    let units_left_out = if units > most_units { units } else { 0 };
-    scopes.retain(|scope| units_left_out == 0 || !is_unit(scope));
+    let (scopes, units_left_out) = scopes_of_today(view, today, most_units);
     let scopes: Arc<[Scope]> = scopes.into();
     let questions: Arc<[Question]> = questions.into();
     let answers = answer_all(view, &questions, &scopes, today).await;
@@ -135,6 +131,33 @@ async fn answer_all(
         }
     }
     answers
+}
+
+/// Computes the whole months of last year and this one for every scope that `/metrics` has, so that they are remembered when
+/// somebody asks. `view` gives the newest state: what lands meanwhile does not wait.
+pub async fn months(
+    view: impl Fn() -> Arc<View>,
+    catalogue: &Catalogue,
+    today: NaiveDate,
+    most_units: usize,
+) {
+    let (first, this_month) = (NaiveDate::from_ymd_opt(today.year() - 1, 1, 1), today.with_day(1));
+    let (Some(start), Some(end)) = (first, this_month) else { return };
+    let periods = metric::periods(Period { start, end }, Grain::Month);
+    for metric in catalogue.iter().filter(|metric| metric.grains().contains(&Grain::Month)) {
+        let view = view();
+        let (scopes, _) = scopes_of_today(&view, today, most_units);
+        let parameters = &Choice::new();
+        let request = Request { periods: &periods, scopes: &scopes, parameters, as_of: today };
+        let started = Instant::now();
+        let answer = metric::compute_ahead(&view, metric, &request).await;
+        let milliseconds = started.elapsed().as_millis();
+        match answer {
+            Ok(()) => tracing::debug!(metric = metric.id(), milliseconds, "months"),
+            // It has been told of, for the metric has failed for `/metrics` too.
+            Err(error) => tracing::debug!(metric = metric.id(), %error, "months"),
+        }
+    }
 }
 
 /// Follows the goals of the year and runs every check: families of series apart from those of the catalogue.
@@ -266,17 +289,20 @@ fn check_families(outcomes: &[Outcome]) -> Vec<Family> {
     ]
 }
 
-fn scopes_of_today(view: &View, today: NaiveDate) -> Vec<Scope> {
+/// The scopes that exist today, and how many units are left out of them because they are more than `most_units`.
+fn scopes_of_today(view: &View, today: NaiveDate, most_units: usize) -> (Vec<Scope>, usize) {
     let tree = view.tree();
     let ended = |org_id: &str| {
         let mut versions = tree.versions(org_id);
         versions.all(|org| org.valid_to.is_some_and(|end| end <= today))
     };
-    tree.all_scopes()
-        .iter()
-        .filter(|scope| scope.kind != ScopeKind::Org || !ended(&scope.scope_id))
-        .cloned()
-        .collect()
+    let is_there = |scope: &&Scope| scope.kind != ScopeKind::Org || !ended(&scope.scope_id);
+    let mut scopes: Vec<Scope> = tree.all_scopes().iter().filter(is_there).cloned().collect();
+    let is_unit = |scope: &Scope| scope.kind == ScopeKind::Org && !scope.is_level;
+    let units = scopes.iter().filter(|scope| is_unit(scope)).count();
+    let left_out = if units > most_units { units } else { 0 };
+    scopes.retain(|scope| left_out == 0 || !is_unit(scope));
+    (scopes, left_out)
 }
 
 fn period_of(window: Window, view: &View, today: NaiveDate) -> Option<Period> {

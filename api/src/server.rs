@@ -1,4 +1,4 @@
-//! The serving process: one task lands what was pushed, or follows the process that does, two keep the numbers fresh, the
+//! The serving process: one task lands what was pushed, or follows the process that does, three keep the numbers fresh, the
 //! others answer.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -472,6 +472,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     };
     let measuring = tokio::spawn(measure(Arc::clone(&server)));
     let watching = tokio::spawn(watch(Arc::clone(&server)));
+    let looking_ahead = tokio::spawn(look_ahead(Arc::clone(&server)));
     let keeping = tokio::spawn(keep_keys(Arc::clone(&server)));
     let auditing = tokio::spawn(keep_audit_log(log.clone()));
     let bringing = sources::start(&server, &options.sources);
@@ -499,7 +500,8 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
     .await
     .context("the HTTP server failed")?;
     sessions.await.context("the PostgreSQL wire failed")??;
-    for task in bringing.into_iter().chain([measuring, watching, keeping, auditing]) {
+    for task in bringing.into_iter().chain([measuring, looking_ahead, watching, keeping, auditing])
+    {
         task.abort();
     }
     let moved = log.move_to_table().await.context("the audit log stays in its journal");
@@ -604,12 +606,36 @@ async fn measure(server: Arc<Server>) {
     }
 }
 
-/// Follows goals and checks apart from landing: they take longer and may be a little older.
-async fn watch(server: Arc<Server>) {
-    // The numbers of `/metrics` come first.
+/// Computes the months that dashboards show before anybody asks: after a landing those that it has to do with. Rests as long as
+/// it took.
+async fn look_ahead(server: Arc<Server>) {
+    until_measured(&server).await;
+    let mut known_for = None;
+    loop {
+        let (version, today) = (server.view().version(), server.today());
+        let mut rest = MEASURE_EVERY;
+        if known_for != Some((version, today)) {
+            let started = Instant::now();
+            let newest = || server.view();
+            measure::months(newest, &server.catalogue, today, server.metrics_units).await;
+            tracing::debug!(took = ?started.elapsed(), "looked ahead");
+            known_for = Some((version, today));
+            rest = rest.max(started.elapsed());
+        }
+        tokio::time::sleep(rest).await;
+    }
+}
+
+/// The numbers of `/metrics` come first.
+async fn until_measured(server: &Server) {
     while server.measured().at.is_none() {
         tokio::time::sleep(MEASURE_EVERY / 10).await;
     }
+}
+
+/// Follows goals and checks apart from landing: they take longer and may be a little older.
+async fn watch(server: Arc<Server>) {
+    until_measured(&server).await;
     let mut watched_for = None;
     loop {
         let (view, definitions, today) = (server.view(), server.definitions(), server.today());

@@ -4,7 +4,7 @@
 //! is about, and what shows it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
@@ -23,7 +23,7 @@ use crate::metric::{
     self, Catalogue, Kind, Metric, Period, Request, Sample, Scope, ScopeKind, Tree,
 };
 use crate::pseudonym::Identities;
-use crate::query::View;
+use crate::query::{Asked, Footprint, Reads, View};
 
 /// The id of the check of [`run_additivity`].
 pub const ADDITIVITY: &str = "metrics_add_up";
@@ -72,6 +72,10 @@ impl Check {
     /// The id: the name of its file.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    fn what(&self) -> String {
+        format!("check `{}`", self.id)
     }
 
     /// What has to hold, in Chinese.
@@ -190,24 +194,61 @@ impl Checks {
 /// Rows of each check that are remembered.
 const ROWS_REMEMBERED: usize = 20;
 
-/// What checks found in one state of a lake, by their SQL; it goes with that state.
+/// What states of one lake have in common of checks, by their SQL.
 #[derive(Debug, Default)]
-pub(crate) struct Findings(Mutex<HashMap<String, Outcome>>);
+pub(crate) struct Findings(Mutex<HashMap<String, Finding>>);
+
+/// What a check reads, and what it found in the last state that it was run on.
+#[derive(Debug)]
+struct Finding {
+    reads: Arc<Reads>,
+    found: Option<(Footprint, Outcome)>,
+}
 
 impl Findings {
-    /// What the same query found, if it is known and was kept with enough rows.
-    fn get(&self, check: &Check, limit: usize) -> Option<Outcome> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = known.get(&check.sql)?;
+    /// What a check reads of a state.
+    async fn footprint(
+        &self,
+        view: &View,
+        context: &SessionContext,
+        check: &Check,
+    ) -> Result<Footprint> {
+        let known = self.lock().get(&check.sql).map(|finding| Arc::clone(&finding.reads));
+        let reads = match known {
+            Some(reads) => reads,
+            None => {
+                let what = check.what();
+                let frame = context.sql(&check.sql).await.map_err(Error::query(&what))?;
+                let reads = Arc::new(Reads::of(frame).map_err(Error::query(&what))?);
+                let finding = Finding { reads: Arc::clone(&reads), found: None };
+                self.lock().insert(check.sql.clone(), finding);
+                reads
+            }
+        };
+        Ok(view.footprint(&reads, Asked::NOTHING))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Finding>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the same query found in the same rows, if it is known and was kept with enough of its own.
+    fn get(&self, check: &Check, footprint: Footprint, limit: usize) -> Option<Outcome> {
+        let known = self.lock();
+        let (found_in, outcome) = known.get(&check.sql)?.found.as_ref()?;
+        if *found_in != footprint {
+            return None;
+        }
         let has_enough = limit <= ROWS_REMEMBERED || outcome.rows.num_rows() < ROWS_REMEMBERED;
         // What it is called may have changed since.
         let outcome = has_enough.then(|| Outcome { check: check.clone(), ..outcome.clone() })?;
         Some(first_rows(outcome, limit))
     }
 
-    fn keep(&self, outcome: &Outcome) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(outcome.check.sql.clone(), first_rows(outcome.clone(), ROWS_REMEMBERED));
+    fn keep(&self, outcome: &Outcome, footprint: Footprint) {
+        if let Some(finding) = self.lock().get_mut(&outcome.check.sql) {
+            finding.found = Some((footprint, first_rows(outcome.clone(), ROWS_REMEMBERED)));
+        }
     }
 }
 
@@ -250,32 +291,37 @@ pub async fn run(view: &View, checks: &Checks, limit: usize) -> Result<Vec<Outco
     let context = view.session()?;
     let mut outcomes = Vec::with_capacity(checks.checks.len());
     for check in &checks.checks {
-        if let Some(outcome) = view.findings().get(check, limit) {
-            outcomes.push(outcome);
-            continue;
-        }
-        let started = Instant::now();
-        let outcome = match run_one(&context, check, limit.max(ROWS_REMEMBERED)).await {
-            Ok(outcome) => {
-                view.findings().keep(&outcome);
-                first_rows(outcome, limit)
-            }
-            Err(error) => Outcome {
-                check: check.clone(),
-                violations: 0,
-                rows: RecordBatch::new_empty(Arc::new(Schema::empty())),
-                by_org: BTreeMap::new(),
-                failed: Some(error.to_string()),
-            },
-        };
-        tracing::debug!(check = check.id, took = ?started.elapsed(), "checked");
-        outcomes.push(outcome);
+        let outcome = run_or_find(view, &context, check, limit).await;
+        outcomes.push(outcome.unwrap_or_else(|error| Outcome {
+            check: check.clone(),
+            violations: 0,
+            rows: RecordBatch::new_empty(Arc::new(Schema::empty())),
+            by_org: BTreeMap::new(),
+            failed: Some(error.to_string()),
+        }));
     }
     Ok(outcomes)
 }
 
+async fn run_or_find(
+    view: &View,
+    context: &SessionContext,
+    check: &Check,
+    limit: usize,
+) -> Result<Outcome> {
+    let footprint = view.findings().footprint(view, context, check).await?;
+    if let Some(outcome) = view.findings().get(check, footprint, limit) {
+        return Ok(outcome);
+    }
+    let started = Instant::now();
+    let outcome = run_one(context, check, limit.max(ROWS_REMEMBERED)).await?;
+    tracing::debug!(check = check.id, took = ?started.elapsed(), "checked");
+    view.findings().keep(&outcome, footprint);
+    Ok(first_rows(outcome, limit))
+}
+
 async fn run_one(context: &SessionContext, check: &Check, limit: usize) -> Result<Outcome> {
-    let what = format!("check `{}`", check.id);
+    let what = check.what();
     let frame = context.sql(&check.sql).await.map_err(Error::query(&what))?;
     let columns: Vec<&str> =
         frame.schema().fields().iter().map(|field| field.name().as_str()).collect();

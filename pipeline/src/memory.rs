@@ -5,10 +5,12 @@
 //! time that the plan takes, and a query about a month passes over the batches of other months.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, UInt64Array};
-use arrow::compute::{max, min};
+use arrow::compute::{concat, max, min};
 use arrow::datatypes::{DataType, Date32Type, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -35,10 +37,56 @@ use crate::travel::{Files, Scan, Travelling};
 /// Rows of a batch: few enough that batches of other days are passed over, many enough to work in bulk.
 const BATCH_ROWS: usize = 8192;
 
-/// Batches of one schema, with the first and the last day of each date column of each batch.
+/// Rows that come and go together, those of a data file or of a whole table, with the first and the last day of each date
+/// column of each batch. They never change: a state of a lake in which a part is found again has the same rows there.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// Tells it from every other part of this process.
+    id: u64,
+    /// The data file that the rows are of, if they are of one.
+    file: Option<String>,
+    batches: Vec<RecordBatch>,
+    days: Days,
+}
+
+impl Part {
+    /// Takes batches in their order, cut or put together to a handy size.
+    pub(crate) fn new(schema: &SchemaRef, batches: &[RecordBatch]) -> arrow::error::Result<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let batches = evened(schema, batches)?;
+        let days = Days::of(schema, &batches);
+        Ok(Self { id: LAST.fetch_add(1, Ordering::Relaxed), file: None, batches, days })
+    }
+
+    /// Says of which data file the rows are.
+    pub(crate) fn of_file(self, path: &str) -> Self {
+        Self { file: Some(path.to_owned()), ..self }
+    }
+
+    /// Tells it from every other part of this process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The data file that the rows are of, if they are of one.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// Whether rows may have one of these days in a column; always for a column that has no days.
+    pub(crate) fn may_have(&self, column: &str, days: Range<i32>) -> bool {
+        let Some(known) = self.days.columns.iter().find(|known| known.name == column) else {
+            return true;
+        };
+        known.span.is_some_and(|(first, last)| first < days.end && last >= days.start)
+    }
+}
+
+/// Batches of one schema that know which days they have.
 #[derive(Debug)]
 pub(crate) struct MemoryTable {
     schema: SchemaRef,
+    parts: Vec<Arc<Part>>,
     batches: Vec<RecordBatch>,
     days: Days,
     /// Where the rows are in the lake, for plans that travel.
@@ -46,11 +94,18 @@ pub(crate) struct MemoryTable {
 }
 
 impl MemoryTable {
-    /// Takes batches in their order, cut or put together to a handy size.
+    /// A table of one part.
     pub(crate) fn new(schema: SchemaRef, batches: &[RecordBatch]) -> arrow::error::Result<Self> {
-        let batches = evened(&schema, batches)?;
-        let days = Days::of(&schema, &batches);
-        Ok(Self { schema, batches, days, files: None })
+        let part = Part::new(&schema, batches)?;
+        Self::of_parts(schema, vec![Arc::new(part)])
+    }
+
+    /// A table of parts of this schema, which others may have too.
+    pub(crate) fn of_parts(schema: SchemaRef, parts: Vec<Arc<Part>>) -> arrow::error::Result<Self> {
+        let batches = parts.iter().flat_map(|part| part.batches.iter().cloned()).collect();
+        let days: Vec<&Days> = parts.iter().map(|part| &part.days).collect();
+        let days = Days::together(&days)?;
+        Ok(Self { schema, parts, batches, days, files: None })
     }
 
     /// Says where the rows are in the lake: plans that travel name the files instead of taking the rows along.
@@ -59,9 +114,19 @@ impl MemoryTable {
         Self { files: Some(files), ..self }
     }
 
+    /// Whether its rows have this schema.
+    pub(crate) fn has_schema(&self, schema: &SchemaRef) -> bool {
+        self.schema == *schema
+    }
+
     /// Where the rows are in the lake.
     pub(crate) fn files(&self) -> Option<&Files> {
         self.files.as_ref()
+    }
+
+    /// The parts that the rows come in.
+    pub(crate) fn parts(&self) -> &[Arc<Part>] {
+        &self.parts
     }
 
     /// All rows.
@@ -192,6 +257,16 @@ struct DaysOfColumn {
     first: ArrayRef,
     last: ArrayRef,
     nulls: ArrayRef,
+    /// The first and the last of all batches.
+    span: Option<(i32, i32)>,
+}
+
+impl DaysOfColumn {
+    fn new(name: &str, first: ArrayRef, last: ArrayRef, nulls: ArrayRef) -> Self {
+        let one = min(first.as_primitive::<Date32Type>());
+        let span = one.zip(max(last.as_primitive::<Date32Type>()));
+        Self { name: name.to_owned(), first, last, nulls, span }
+    }
 }
 
 impl Days {
@@ -204,15 +279,35 @@ impl Days {
             let first = each().map(|days| min(days.as_primitive::<Date32Type>()));
             let last = each().map(|days| max(days.as_primitive::<Date32Type>()));
             let nulls = each().map(|days| days.null_count() as u64);
-            DaysOfColumn {
-                name: field.name().clone(),
-                first: Arc::new(first.collect::<Date32Array>()),
-                last: Arc::new(last.collect::<Date32Array>()),
-                nulls: Arc::new(UInt64Array::from_iter_values(nulls)),
-            }
+            let (first, last): (Date32Array, Date32Array) = (first.collect(), last.collect());
+            let nulls = UInt64Array::from_iter_values(nulls);
+            DaysOfColumn::new(field.name(), Arc::new(first), Arc::new(last), Arc::new(nulls))
         });
         let rows = batches.iter().map(|batch| batch.num_rows() as u64);
         Self { rows: Arc::new(UInt64Array::from_iter_values(rows)), columns: columns.collect() }
+    }
+
+    /// Of the batches of all, in their order; all are of one schema.
+    fn together(all: &[&Self]) -> arrow::error::Result<Self> {
+        let Some(one) = all.first() else {
+            return Ok(Self {
+                rows: Arc::new(UInt64Array::from(Vec::<u64>::new())),
+                columns: Vec::new(),
+            });
+        };
+        let joined = |of: &dyn Fn(&Self) -> &dyn Array| {
+            concat(&all.iter().map(|days| of(days)).collect::<Vec<_>>())
+        };
+        let columns = one.columns.iter().enumerate().map(|(place, column)| {
+            let first = joined(&|days| &days.columns[place].first)?;
+            let last = joined(&|days| &days.columns[place].last)?;
+            let nulls = joined(&|days| &days.columns[place].nulls)?;
+            Ok(DaysOfColumn::new(&column.name, first, last, nulls))
+        });
+        Ok(Self {
+            rows: joined(&|days| &days.rows)?,
+            columns: columns.collect::<arrow::error::Result<_>>()?,
+        })
     }
 
     fn of_column(&self, column: &Column) -> Option<&DaysOfColumn> {
@@ -390,12 +485,10 @@ mod tests {
             from in 0..40i32, length in 0..20i32,
         ) {
             let batches: Vec<_> = days.chunks(7).map(batch).collect();
-            let table = Arc::new(MemoryTable {
-                schema: batch(&[]).schema(),
-                days: Days::of(&batch(&[]).schema(), &batches),
-                batches,
-                files: None,
-            });
+            let schema = batch(&[]).schema();
+            let parts = batches.iter().map(|batch| Part::new(&schema, std::slice::from_ref(batch)));
+            let parts = parts.map(|part| Arc::new(part.unwrap())).collect();
+            let table = Arc::new(MemoryTable::of_parts(schema, parts).unwrap());
             let expected = days.iter().flatten().filter(|day| (from..from + length).contains(*day));
             let sql = format!(
                 "select count(*) from t where day >= arrow_cast({from}, 'Date32') \

@@ -4,6 +4,7 @@ mod answers;
 mod catalogue;
 mod coverage;
 mod evaluate;
+mod numbers;
 mod peers;
 mod period;
 mod prepared;
@@ -17,7 +18,8 @@ pub use catalogue::{
     Thresholds, Window,
 };
 pub use coverage::{Coverage, coverage};
-pub use evaluate::{Evidence, Request, Sample, evaluate, evaluate_each, explain};
+pub use evaluate::{Evidence, Request, Sample, compute_ahead, evaluate, evaluate_each, explain};
+pub(crate) use numbers::Numbers;
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};
 pub(crate) use prepared::names;

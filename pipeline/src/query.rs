@@ -2,6 +2,8 @@
 
 mod bounds;
 mod guarded;
+mod kept;
+mod reads;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -29,13 +31,14 @@ use crate::memory::MemoryTable;
 use crate::metric::{Period, Tree};
 use crate::model::{Kind, Model};
 use crate::reference::{self, Org};
-use crate::refresh::OFFICER_NUMBERS;
 use crate::travel::{self, Spread};
 use crate::zone::{date_of, days_of, micros_to_utc};
-use crate::{bitmap, event, functions, goal, metric, refresh};
+use crate::{bitmap, event, functions, metric};
 
 pub(crate) use bounds::{BOUNDS, bounded, joined};
 pub use guarded::{AUDIT_SCHEMA, CATALOG, Guarded};
+use kept::Kept;
+pub(crate) use reads::{Asked, Footprint, Reads, open};
 
 /// The newest revision of every event that has not been withdrawn, over the whole log.
 ///
@@ -96,14 +99,6 @@ pub struct Reader {
     spread: Arc<OnceLock<Arc<dyn Spread>>>,
 }
 
-#[derive(Debug, Clone)]
-struct Kept {
-    version: Option<u64>,
-    provider: Arc<dyn TableProvider>,
-    /// The provider, where it is a table in memory.
-    rows: Option<Arc<MemoryTable>>,
-}
-
 /// One state of a lake: queries on it see the same rows whatever lands meanwhile.
 #[derive(Debug)]
 pub struct View {
@@ -113,6 +108,8 @@ pub struct View {
     tables: Vec<(String, Arc<dyn TableProvider>)>,
     /// Of the tables those that are not views.
     base: Vec<(String, Arc<dyn TableProvider>)>,
+    /// The rows of those, where they are in memory.
+    rows: BTreeMap<String, Option<Arc<MemoryTable>>>,
     /// Whether events may have a second revision.
     revised: bool,
     /// The views of models that need no request: `(name, sql)`.
@@ -120,12 +117,13 @@ pub struct View {
     request_views: Vec<(String, String)>,
     dictionary: Arc<Dictionary>,
     location: Arc<Location>,
-    tree: Tree,
+    tree: Arc<Tree>,
     version: u64,
     fingerprint: String,
     facts: Facts,
     answers: metric::Answers,
-    findings: Findings,
+    numbers: Arc<metric::Numbers>,
+    findings: Arc<Findings>,
     /// What spreads queries over several processes, once that is known.
     spread: Arc<OnceLock<Arc<dyn Spread>>>,
 }
@@ -192,17 +190,19 @@ impl Reader {
             calendar: Arc::clone(&calendar),
             tables: Vec::new(),
             base: Vec::new(),
+            rows: BTreeMap::new(),
             revised: false,
             plain_views: Vec::new(),
             request_views: Vec::new(),
             dictionary: Arc::clone(&dictionary),
             location: Arc::new(lake.location().clone()),
-            tree: Tree::default(),
+            tree: Arc::default(),
             version: 0,
             fingerprint: String::new(),
             facts: Facts::default(),
             answers: metric::Answers::default(),
-            findings: Findings::default(),
+            numbers: Arc::default(),
+            findings: Arc::default(),
         };
         let mut reader = Self {
             lake,
@@ -245,46 +245,7 @@ impl Reader {
     }
 
     async fn take_in(&mut self) -> Result<bool> {
-        let mut kept = BTreeMap::new();
-        let log = self.keep_log().await?;
-        kept.insert("event_log".to_owned(), log);
-        for definition in reference::TABLES {
-            let name = definition.name();
-            if let Some(same) = self.same(name, &definition.path()) {
-                kept.insert(name.to_owned(), same);
-                continue;
-            }
-            let (version, batches) =
-                reference::rows_with_shipped(&self.lake, &self.definitions, definition).await?;
-            kept.insert(name.to_owned(), self.keep(version, definition.schema(), batches)?);
-        }
-        for model in self.models.iter().filter(|model| model.kind() == Kind::Rollup) {
-            let new = match self.same(model.name(), &refresh::path_of(model.name())) {
-                Some(same) => same,
-                None => self.keep_rollup(model).await?,
-            };
-            kept.insert(model.name().to_owned(), new);
-        }
-        let numbers = match self.same(OFFICER_NUMBERS, &refresh::path_of(OFFICER_NUMBERS)) {
-            Some(same) => same,
-            None => {
-                let (version, batches) = refresh::officer_numbers(&self.lake).await?;
-                self.keep(version, refresh::officer_numbers_schema(), batches)?
-            }
-        };
-        kept.insert(OFFICER_NUMBERS.to_owned(), numbers);
-        let changes = match self.same("goal_changes", goal::CHANGES_PATH) {
-            Some(same) => same,
-            None => {
-                let (version, batches) = goal::change_batches(&self.lake).await?;
-                self.keep(version, goal::change_schema(), batches)?
-            }
-        };
-        kept.insert("goal_changes".to_owned(), changes);
-        for (name, batch) in shipped_tables(&self.definitions)? {
-            let schema = batch.schema();
-            kept.insert(name, self.keep(Some(0), schema, vec![batch])?);
-        }
+        let kept = self.keep_tables().await?;
         let same = kept.len() == self.kept.len()
             && kept.iter().all(|(name, new)| {
                 self.kept.get(name).is_some_and(|old| old.version == new.version)
@@ -297,72 +258,24 @@ impl Reader {
         Ok(true)
     }
 
-    /// What is kept of a table, when that is the published version: then its store need not be asked.
-    fn same(&self, name: &str, path: &str) -> Option<Kept> {
-        let published = self.lake.published_version(path)?;
-        self.kept.get(name).filter(|kept| kept.version == published).cloned()
-    }
-
-    async fn keep_log(&self) -> Result<Kept> {
-        let table = self.lake.events();
-        let version = Some(table.version());
-        if let Some(old) = self.kept.get("event_log")
-            && old.version == version
-        {
-            return Ok(old.clone());
-        }
-        Ok(Kept { version, provider: table.provider().await?, rows: None })
-    }
-
-    fn keep(
-        &self,
-        version: Option<u64>,
-        schema: arrow::datatypes::SchemaRef,
-        batches: Vec<RecordBatch>,
-    ) -> Result<Kept> {
-        let table = Arc::new(MemoryTable::new(schema, &batches).map_err(Error::internal)?);
-        Ok(Kept { version, provider: Arc::clone(&table) as _, rows: Some(table) })
-    }
-
-    async fn keep_rollup(&self, model: &Model) -> Result<Kept> {
-        let table = refresh::open_rollup(&self.lake, model).await?;
-        let Some(table) = table else {
-            // Before the first refresh a rollup has no rows, and SQL says so instead of failing.
-            let schema = refresh::planned_schema(&self.definitions, model).await?;
-            return self.keep(None, schema, Vec::new());
-        };
-        let is_followed = self.lake.published_version("").is_some();
-        if is_followed && !refresh::is_of(&table, model)? {
-            return Err(Error::Request(format!(
-                "the rollup `{}` is made by another definition than this process knows: run the same version with the same \
-                 --sql as the process that writes the lake, which comes first",
-                model.name()
-            )));
-        }
-        let version = Some(table.version());
-        if let Some(old) = self.kept.get(model.name())
-            && old.version == version
-        {
-            return Ok(old.clone());
-        }
-        if model.is_finer() {
-            table.prepare(&new_context(&self.runtime, self.lake.zone(), &self.calendar))?;
-            return Ok(Kept { version, provider: table.provider().await?, rows: None });
-        }
-        let batches = refresh::read_rollup(&table).await?;
-        let rows = MemoryTable::new(table.schema(), &batches).map_err(Error::internal)?;
-        let rows = Arc::new(rows.of_files(&table));
-        Ok(Kept { version, provider: Arc::clone(&rows) as _, rows: Some(rows) })
-    }
-
     async fn build_view(&self) -> Result<View> {
         let mut tables: Vec<_> = self
             .kept
             .iter()
             .map(|(name, kept)| (name.clone(), Arc::clone(&kept.provider)))
             .collect();
-        let tree = self.tree();
-        tables.push((ORG_DISTRICTS.to_owned(), org_districts(&tree)?));
+        let mut rows: BTreeMap<_, _> =
+            self.kept.iter().map(|(name, kept)| (name.clone(), kept.rows.clone())).collect();
+        let mut tree = Arc::new(self.tree());
+        let districts = match self.view.rows.get(ORG_DISTRICTS) {
+            Some(Some(same)) if tree.orgs() == self.view.tree.orgs() => {
+                tree = Arc::clone(&self.view.tree);
+                Arc::clone(same)
+            }
+            _ => Arc::new(org_districts(&tree)?),
+        };
+        rows.insert(ORG_DISTRICTS.to_owned(), Some(Arc::clone(&districts)));
+        tables.push((ORG_DISTRICTS.to_owned(), districts));
         let mut base = tables.clone();
         let context = new_context(&self.runtime, self.lake.zone(), &self.calendar);
         let revised = may_have_revisions(self.lake.events())?;
@@ -375,6 +288,7 @@ impl Reader {
             calendar: Arc::clone(&self.calendar),
             tables,
             base: Vec::new(),
+            rows,
             revised,
             plain_views: plain_views
                 .iter()
@@ -388,12 +302,14 @@ impl Reader {
             fingerprint: self.fingerprint(),
             facts: Facts::default(),
             answers: metric::Answers::default(),
-            findings: Findings::default(),
+            numbers: Arc::clone(&self.view.numbers),
+            findings: Arc::clone(&self.view.findings),
         };
         for model in self.models.iter().filter(|model| model.kind() == Kind::Derived) {
-            let table = view.derive(model).await?;
-            base.push((model.name().to_owned(), Arc::clone(&table)));
-            view.tables.push((model.name().to_owned(), table));
+            let table = view.derive(model, &self.view).await?;
+            base.push((model.name().to_owned(), Arc::clone(&table) as _));
+            view.tables.push((model.name().to_owned(), Arc::clone(&table) as _));
+            view.rows.insert(model.name().to_owned(), Some(table));
         }
         for model in plain_views {
             let what = format!("sql/models/{}.sql", model.name());
@@ -478,7 +394,7 @@ impl Reader {
     }
 }
 
-fn org_districts(tree: &Tree) -> Result<Arc<dyn TableProvider>> {
+fn org_districts(tree: &Tree) -> Result<MemoryTable> {
     let districts = tree.districts();
     let texts = |text: fn(&(String, String, Period)) -> &str| -> ArrayRef {
         Arc::new(districts.iter().map(|row| Some(text(row))).collect::<StringArray>())
@@ -500,7 +416,7 @@ fn org_districts(tree: &Tree) -> Result<Arc<dyn TableProvider>> {
     let schema = Arc::new(Schema::new(fields));
     let columns = columns.into_iter().map(|(_, column)| column).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(Error::internal)?;
-    Ok(Arc::new(MemoryTable::new(schema, &[batch]).map_err(Error::internal)?))
+    MemoryTable::new(schema, &[batch]).map_err(Error::internal)
 }
 
 impl View {
@@ -556,7 +472,12 @@ impl View {
         &self.answers
     }
 
-    /// What its checks found.
+    /// What metrics have been asked about this state and others of its lake.
+    pub(crate) fn numbers(&self) -> &metric::Numbers {
+        &self.numbers
+    }
+
+    /// What checks found in this state and others of its lake.
     pub(crate) fn findings(&self) -> &Findings {
         &self.findings
     }
@@ -568,7 +489,13 @@ impl View {
 
     /// How many numbers are remembered of what metrics have been asked about this state.
     pub fn remembered(&self) -> usize {
-        self.answers.samples()
+        self.answers.samples() + self.numbers.len()
+    }
+
+    /// How many numbers of metrics had to be computed so far, for this state and others of its lake, and how many were known
+    /// because the rows that they are made of were the same.
+    pub fn computed_and_found(&self) -> (u64, u64) {
+        self.numbers.computed_and_found()
     }
 
     /// The views that need the periods and scopes of a request: `(name, sql)`.
@@ -601,17 +528,28 @@ impl View {
         &self.facts
     }
 
-    /// Computes a derived table from the tables that the view has so far.
-    async fn derive(&self, model: &Model) -> Result<Arc<dyn TableProvider>> {
+    /// Computes a derived table from the tables that the view has so far; or takes it from the state before, where it is made of
+    /// the same rows.
+    async fn derive(&self, model: &Model, before: &Self) -> Result<Arc<MemoryTable>> {
         let context = self.session()?;
         let what = format!("sql/models/{}.sql", model.name());
         let frame = context.sql(model.sql()).await.map_err(Error::query(&what))?;
+        let reads = Reads::of(frame.clone()).map_err(Error::query(&what))?;
+        if let Some(Some(same)) = before.rows.get(model.name())
+            && before.footprint(&reads, Asked::NOTHING) == self.footprint(&reads, Asked::NOTHING)
+        {
+            return Ok(Arc::clone(same));
+        }
         let planned = Arc::new(frame.schema().as_arrow().clone());
         let batches = frame.collect().await.map_err(Error::query(&what))?;
         // The engine may run with narrower types than it planned.
         let schema = batches.first().map_or(planned, RecordBatch::schema);
-        let table = MemoryTable::new(schema, &batches).map_err(Error::internal)?;
-        Ok(Arc::new(table))
+        Ok(Arc::new(MemoryTable::new(schema, &batches).map_err(Error::internal)?))
+    }
+
+    /// What a query reads of this state, for the days that it is asked about.
+    pub(crate) fn footprint(&self, reads: &Reads, asked: Asked) -> Footprint {
+        reads.footprint(&self.rows, &self.fingerprint, asked)
     }
 
     async fn find_facts(&self) -> Result<Facts> {

@@ -198,11 +198,11 @@ async fn ids(lake: &Lake, definition: &Definition) -> Result<HashSet<String>> {
 }
 
 /// A reference table's rows, and the version they are of; without a table there are none, at version `None`.
-async fn batches(lake: &Lake, definition: &Definition) -> Result<(Option<u64>, Vec<RecordBatch>)> {
-    let Some(table) = lake.table(&definition.path()).await? else {
-        return Ok((None, Vec::new()));
-    };
-    Ok((Some(table.version()), read_all(&table).await?))
+async fn batches(lake: &Lake, definition: &Definition) -> Result<Vec<RecordBatch>> {
+    match lake.table(&definition.path()).await? {
+        Some(table) => read_all(&table).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// A reference table's rows: the lake's own, and those of the definitions whose key the lake does not have.
@@ -210,21 +210,21 @@ pub(crate) async fn rows_with_shipped(
     lake: &Lake,
     definitions: &Definitions,
     definition: &Definition,
-) -> Result<(Option<u64>, Vec<RecordBatch>)> {
-    let (version, own) = batches(lake, definition).await?;
+) -> Result<Vec<RecordBatch>> {
+    let own = batches(lake, definition).await?;
     let file = format!("reference/{}.csv", definition.name);
     let shipped = definitions.file(&file).ok();
     // A lake of an older version has tables with fewer columns.
     let is_older = own.iter().any(|batch| batch.schema() != definition.schema());
     if shipped.is_none() && !is_older {
-        return Ok((version, own));
+        return Ok(own);
     }
     let mut rows = match shipped {
         Some(text) => parse_csv(definition, &format!("sql/{file}"), text.as_bytes())?,
         None => Rows::new(),
     };
     rows.extend(stored_rows(lake, definition).await?);
-    Ok((version, vec![batch_of(definition, rows.values())?]))
+    Ok(vec![batch_of(definition, rows.values())?])
 }
 
 /// Reads a whole small table without partitions.
@@ -254,7 +254,7 @@ pub(crate) async fn first_postings(lake: &Lake) -> Result<Vec<(String, String)>>
 
 async fn stored_rows(lake: &Lake, definition: &Definition) -> Result<Rows> {
     let mut rows = Rows::new();
-    for batch in batches(lake, definition).await?.1 {
+    for batch in batches(lake, definition).await? {
         for position in 0..batch.num_rows() {
             let row: Row = definition
                 .columns

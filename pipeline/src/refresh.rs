@@ -255,7 +255,7 @@ async fn compute(
     };
     register_rollup(lake, context, of, restriction).await?;
     if !context.table_exist(OFFICER_NUMBERS).map_err(Error::query(OFFICER_NUMBERS))? {
-        let numbers = officer_numbers(lake).await?.1;
+        let numbers = officer_numbers(lake).await?;
         register_all(context, OFFICER_NUMBERS, &officer_numbers_schema(), numbers)?;
     }
     // They come in the order of the rollup's rows; to sort them would take longer than all the rest.
@@ -485,21 +485,20 @@ pub(crate) async fn open_rollup(lake: &Lake, model: &Model) -> Result<Option<Tab
     lake.table(&path_of(model.name())).await
 }
 
-/// The rows of a rollup, the partition column among them.
-pub(crate) async fn read_rollup(table: &Table) -> Result<Vec<RecordBatch>> {
-    read_files(table, |_| true).await
+/// The rows of a file of a rollup, the partition column among them.
+pub(crate) async fn read_rollup(table: &Table, file: &DataFile) -> Result<Vec<RecordBatch>> {
+    let (schema, partition) = (table.schema(), file.partition.as_deref());
+    let batches = table.read(file, None).await?;
+    batches.iter().map(|batch| with_partition(&schema, batch, partition)).collect()
 }
 
 async fn read_files(
     table: &Table,
     is_read: impl Fn(&DataFile) -> bool,
 ) -> Result<Vec<RecordBatch>> {
-    let schema = table.schema();
     let mut batches = Vec::new();
     for file in table.files()?.into_iter().filter(is_read) {
-        for batch in table.read(&file, None).await? {
-            batches.push(with_partition(&schema, &batch, file.partition.as_deref())?);
-        }
+        batches.extend(read_rollup(table, &file).await?);
     }
     Ok(batches)
 }
@@ -583,8 +582,9 @@ fn register_officer_nos(
 }
 
 async fn dictionary(lake: &Lake) -> Result<(Option<u64>, Arc<HashMap<String, i64>>)> {
-    let (version, batches) = officer_numbers(lake).await?;
-    Ok((version, numbers_by_id(&batches)))
+    let Some(table) = open_numbers(lake).await? else { return Ok((None, Arc::default())) };
+    let batches = reference::read_all(&table).await?;
+    Ok((Some(table.version()), numbers_by_id(&batches)))
 }
 
 /// The number of each officer of the dictionary.
@@ -638,10 +638,10 @@ async fn open_numbers(lake: &Lake) -> Result<Option<Table>> {
 }
 
 /// The dictionary of officers and its version.
-pub(crate) async fn officer_numbers(lake: &Lake) -> Result<(Option<u64>, Vec<RecordBatch>)> {
+pub(crate) async fn officer_numbers(lake: &Lake) -> Result<Vec<RecordBatch>> {
     match open_numbers(lake).await? {
-        Some(table) => Ok((Some(table.version()), reference::read_all(&table).await?)),
-        None => Ok((None, Vec::new())),
+        Some(table) => reference::read_all(&table).await,
+        None => Ok(Vec::new()),
     }
 }
 
@@ -661,7 +661,7 @@ async fn number_officers(lake: &Lake, _lock: &WriteLock, changed: &mut ChangedSi
         Some(table) => table.progress(EVENTS).await?.map(i64::unsigned_abs),
         None => None,
     };
-    let (_, rows) = officer_numbers(lake).await?;
+    let rows = officer_numbers(lake).await?;
     let mut numbering = Numbering::of(&rows);
     let mut newcomers: BTreeMap<String, String> = BTreeMap::new();
     for (officer_id, org_id) in reference::first_postings(lake).await? {

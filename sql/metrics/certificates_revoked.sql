@@ -27,7 +27,11 @@ with revocations as (
         acts.officer_ids
     from choices
     cross join acts
-    inner join period_days on acts.event_date = period_days.day
+    inner join period_days
+        on
+            acts.event_date = period_days.day
+            and acts.event_date >= $from
+            and acts.event_date < $to
     inner join scope_orgs
         on
             acts.org_id = scope_orgs.org_id
@@ -105,7 +109,11 @@ select
     json_get_str(acts.attributes, 'reason') as reason,
     acts.officer_ids
 from acts
-inner join period_days on acts.event_date = period_days.day
+inner join period_days
+    on
+        acts.event_date = period_days.day
+        and acts.event_date >= $from
+        and acts.event_date < $to
 inner join scope_orgs
     on
         acts.org_id = scope_orgs.org_id

@@ -24,7 +24,11 @@ select
     org_days.events - org_days.late_events as numerator,
     org_days.events as denominator
 from org_days
-inner join period_days on org_days.event_date = period_days.day
+inner join period_days
+    on
+        org_days.event_date = period_days.day
+        and org_days.event_date >= $from
+        and org_days.event_date < $to
 inner join scope_orgs
     on
         org_days.org_id = scope_orgs.org_id

@@ -22,7 +22,11 @@ select
     cases.served_date,
     coalesce(cases.has_consent, false) as numerator
 from cases
-inner join period_days on cases.served_date = period_days.day
+inner join period_days
+    on
+        cases.served_date = period_days.day
+        and cases.served_date >= $from
+        and cases.served_date < $to
 inner join scope_orgs
     on
         cases.org_id = scope_orgs.org_id

@@ -36,7 +36,11 @@ participants as (
         period_days.period_start,
         set_union(officer_days.officers) as officers
     from officer_days
-    inner join period_days on officer_days.event_date = period_days.day
+    inner join period_days
+        on
+            officer_days.event_date = period_days.day
+            and officer_days.event_date >= $from
+            and officer_days.event_date < $to
     inner join scope_orgs
         on
             officer_days.org_id = scope_orgs.org_id
@@ -100,7 +104,11 @@ participations as (
         period_days.day,
         unnest(set_numbers(officer_days.officers)) as officer_no
     from officer_days
-    inner join period_days on officer_days.event_date = period_days.day
+    inner join period_days
+        on
+            officer_days.event_date = period_days.day
+            and officer_days.event_date >= $from
+            and officer_days.event_date < $to
     inner join scope_orgs
         on
             officer_days.org_id = scope_orgs.org_id

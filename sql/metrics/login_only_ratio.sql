@@ -23,7 +23,11 @@ with active as (
         set_union(officer_days.officers) filter (where officer_days.level = 'L1') as logged_in,
         set_union(officer_days.officers) filter (where officer_days.level = 'L2') as worked
     from officer_days
-    inner join period_days on officer_days.event_date = period_days.day
+    inner join period_days
+        on
+            officer_days.event_date = period_days.day
+            and officer_days.event_date >= $from
+            and officer_days.event_date < $to
     inner join scope_orgs
         on
             officer_days.org_id = scope_orgs.org_id
@@ -70,7 +74,11 @@ active_days as (
         officer_days.level,
         unnest(set_numbers(officer_days.officers)) as officer_no
     from officer_days
-    inner join period_days on officer_days.event_date = period_days.day
+    inner join period_days
+        on
+            officer_days.event_date = period_days.day
+            and officer_days.event_date >= $from
+            and officer_days.event_date < $to
     inner join scope_orgs
         on
             officer_days.org_id = scope_orgs.org_id

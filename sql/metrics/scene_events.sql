@@ -27,7 +27,11 @@ select
     count(distinct acts.org_id) as units
 from choices
 cross join acts
-inner join period_days on acts.event_date = period_days.day
+inner join period_days
+    on
+        acts.event_date = period_days.day
+        and acts.event_date >= $from
+        and acts.event_date < $to
 inner join scope_orgs
     on
         acts.org_id = scope_orgs.org_id

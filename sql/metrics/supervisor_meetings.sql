@@ -20,7 +20,11 @@ select
     max(acts.org_id) as org_id,
     min(acts.event_date) as held_date
 from acts
-inner join period_days on acts.event_date = period_days.day
+inner join period_days
+    on
+        acts.event_date = period_days.day
+        and acts.event_date >= $from
+        and acts.event_date < $to
 inner join scope_orgs
     on
         acts.org_id = scope_orgs.org_id

@@ -11,7 +11,11 @@ select
 from org_days
 inner join event_types
     on org_days.event_type = event_types.event_type and event_types.activity_level = 2
-inner join period_days on org_days.event_date = period_days.day
+inner join period_days
+    on
+        org_days.event_date = period_days.day
+        and org_days.event_date >= $from
+        and org_days.event_date < $to
 inner join scope_orgs
     on
         org_days.org_id = scope_orgs.org_id

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use pipeline::query::View;
 use prometheus::TextEncoder;
 
 use crate::clock::Clock;
@@ -31,6 +32,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     let measured = server.measured();
     let mut text = measured.text.clone();
     text.push_str(&server.watched());
+    text.push_str(&render(&number_families(&server.view())));
     text.push_str(&render(&own_families(&server)));
     text.push_str(&render(&size_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
@@ -239,6 +241,10 @@ fn gauge(name: &str, help: &str, values: Vec<f64>) -> Family {
     }
 }
 
+fn counter(name: &str, help: &str, count: u64) -> Family {
+    Family { kind: Kind::Counter, ..gauge(name, help, vec![count as f64]) }
+}
+
 fn seconds_of(instant: DateTime<Utc>) -> f64 {
     instant.timestamp_micros() as f64 / 1e6
 }
@@ -269,6 +275,28 @@ fn size_families(server: &Server) -> Vec<Family> {
     ]
 }
 
+/// How many numbers of metrics had to be computed, and how many are remembered.
+fn number_families(view: &View) -> [Family; 3] {
+    let (computed, found) = view.computed_and_found();
+    [
+        gauge(
+            "lawpulse_remembered_numbers",
+            "Numbers that are remembered until the rows that they are made of change.",
+            vec![view.remembered() as f64],
+        ),
+        counter(
+            "lawpulse_numbers_computed_total",
+            "Numbers of metrics, for a scope and a period, that had to be computed.",
+            computed,
+        ),
+        counter(
+            "lawpulse_numbers_found_total",
+            "Numbers of metrics that were known of the same rows: from before a landing, or from another question.",
+            found,
+        ),
+    ]
+}
+
 fn own_families(server: &Server) -> Vec<Family> {
     let view = server.view();
     let facts = view.facts();
@@ -292,11 +320,6 @@ fn own_families(server: &Server) -> Vec<Family> {
             seconds(facts.last_landed_at),
         ),
         gauge("lawpulse_lake_version", "Version of the log.", vec![view.version() as f64]),
-        gauge(
-            "lawpulse_remembered_numbers",
-            "Numbers that are remembered until something lands.",
-            vec![view.remembered() as f64],
-        ),
         gauge(
             "lawpulse_measured_timestamp_seconds",
             "When the numbers of units were computed.",

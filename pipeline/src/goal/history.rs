@@ -74,7 +74,7 @@ pub async fn record(
     goals: &Goals,
     today: NaiveDate,
 ) -> Result<Vec<Change>> {
-    let known = changes_in(&batches(lake).await?.1);
+    let known = changes_in(&batches(lake).await?);
     let changes = changes(&known, goals, today);
     if changes.is_empty() {
         return Ok(changes);
@@ -159,11 +159,11 @@ pub(crate) fn schema() -> SchemaRef {
 }
 
 /// The rows of `goal_changes` and the version they are of; without a table there are none, at version `None`.
-pub(crate) async fn batches(lake: &Lake) -> Result<(Option<u64>, Vec<RecordBatch>)> {
-    let Some(table) = lake.table(PATH).await? else {
-        return Ok((None, Vec::new()));
-    };
-    Ok((Some(table.version()), reference::read_all(&table).await?))
+pub(crate) async fn batches(lake: &Lake) -> Result<Vec<RecordBatch>> {
+    match lake.table(PATH).await? {
+        Some(table) => reference::read_all(&table).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 fn batch_of(changes: &[Change]) -> Result<RecordBatch> {

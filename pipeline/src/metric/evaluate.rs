@@ -1,5 +1,6 @@
 //! Computes a metric for the periods and scopes of a request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -11,6 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::error::{Error, Result};
 use crate::metric::answers::Question;
 use crate::metric::catalogue::{Choice, Kind, Metric};
+use crate::metric::numbers::{Number, ScopeKey};
 use crate::metric::period::Period;
 use crate::metric::prepared::{CHOICE, Prepared};
 use crate::metric::scope::Scope;
@@ -94,19 +96,10 @@ async fn answer(
     request: &Request<'_>,
     choices: &[Choice],
 ) -> Result<Vec<Vec<Sample>>> {
-    let Some(least) = metric.suppress_below() else {
-        return compute(view, metric, request, choices).await;
-    };
-    // What is withheld must not depend on who asks for what: two answers could be subtracted.
-    let asked: HashSet<&str> = request.scopes.iter().map(|scope| scope.scope_id.as_str()).collect();
-    let mut scopes = request.scopes.to_vec();
-    for scope in suppress::neighbours(request.scopes, view.tree().all_scopes()) {
-        if !asked.contains(scope.scope_id.as_str()) {
-            scopes.push(scope.clone());
-        }
-    }
+    let scopes = with_neighbours(view, metric, request.scopes);
     let wider = Request { scopes: &scopes, ..request.clone() };
     let mut answers = compute(view, metric, &wider, choices).await?;
+    let Some(least) = metric.suppress_below() else { return Ok(answers) };
     for samples in &mut answers {
         suppress::withhold(samples, &scopes, view.tree(), least as f64);
         samples.truncate(request.scopes.len() * request.periods.len());
@@ -114,12 +107,83 @@ async fn answer(
     Ok(answers)
 }
 
+/// Computes a metric for whoever asks later: its numbers are remembered until the rows that they are made of change.
+pub async fn compute_ahead(view: &View, metric: &Metric, request: &Request<'_>) -> Result<()> {
+    let scopes = with_neighbours(view, metric, request.scopes);
+    let wider = Request { scopes: &scopes, ..request.clone() };
+    let choice = metric.parameter_values(request.parameters)?;
+    compute(view, metric, &wider, &[choice]).await.map(drop)
+}
+
+/// Scopes, and of a metric that withholds numbers those that have a say in what is withheld of them: it must not depend on who
+/// asks for what, or two answers could be subtracted.
+fn with_neighbours<'s>(view: &View, metric: &Metric, scopes: &'s [Scope]) -> Cow<'s, [Scope]> {
+    if metric.suppress_below().is_none() {
+        return Cow::Borrowed(scopes);
+    }
+    let asked: HashSet<&str> = scopes.iter().map(|scope| scope.scope_id.as_str()).collect();
+    let neighbours = suppress::neighbours(scopes, view.tree().all_scopes()).into_iter();
+    let others = neighbours.filter(|scope| !asked.contains(scope.scope_id.as_str()));
+    Cow::Owned(scopes.iter().chain(others).cloned().collect())
+}
+
+/// Computes what is not known yet of the request's periods.
 async fn compute(
     view: &View,
     metric: &Metric,
     request: &Request<'_>,
     choices: &[Choice],
 ) -> Result<Vec<Vec<Sample>>> {
+    if request.periods.is_empty() {
+        return Ok(vec![Vec::new(); choices.len()]);
+    }
+    let scope_keys: Vec<ScopeKey> = request.scopes.iter().map(ScopeKey::of).collect();
+    let (mut topics, mut known) = (Vec::new(), Vec::new());
+    for choice in choices {
+        let of_choice = view.numbers().topics(view, metric, request, choice).await?;
+        let numbers = of_choice.iter().map(|topic| view.numbers().get(topic, &scope_keys));
+        known.push(numbers.collect::<Vec<_>>());
+        topics.push(of_choice);
+    }
+    let open = |place: &usize| known.iter().any(|numbers| numbers[*place].is_none());
+    let open: Vec<usize> = (0..request.periods.len()).filter(open).collect();
+    if !open.is_empty() {
+        let periods: Vec<Period> = open.iter().map(|place| request.periods[*place]).collect();
+        let found =
+            ask(view, metric, &Request { periods: &periods, ..request.clone() }, choices).await?;
+        for (choice, found) in found.iter().enumerate() {
+            for (place, period) in open.iter().zip(&periods) {
+                let of_scope = |scope: &Scope| {
+                    let numbers = found.get(&(scope.scope_id.clone(), days_of(period.start)));
+                    numbers.copied().unwrap_or_default()
+                };
+                let numbers: Vec<Number> = request.scopes.iter().map(of_scope).collect();
+                let by_scope = scope_keys.iter().copied().zip(numbers.iter().copied());
+                view.numbers().keep(&topics[choice][*place], by_scope);
+                known[choice][*place] = Some(numbers);
+            }
+        }
+    }
+    let samples_of = |numbers: &Vec<Option<Vec<Number>>>| {
+        let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());
+        for (scope_place, scope) in request.scopes.iter().enumerate() {
+            for (period, numbers) in request.periods.iter().zip(numbers) {
+                let number = numbers.as_ref().map(|numbers| numbers[scope_place]);
+                samples.push(sample(metric, scope, *period, number.unwrap_or_default()));
+            }
+        }
+        samples
+    };
+    Ok(known.iter().map(samples_of).collect())
+}
+
+/// Runs the query of a metric.
+async fn ask(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<Vec<Found>> {
     let prepared = Prepared::new(view, metric, request, choices)?;
     let what = format!("metric `{}`", metric.id());
     let frame = if metric.counts_rows() {
@@ -128,18 +192,7 @@ async fn compute(
         prepared.plan(&what, metric.sql()).await?
     };
     let batches = travel::collect(frame).await.map_err(Error::query(what))?;
-    let found = read(metric, &batches, choices.len())?;
-    let samples_of = |found: &Found| {
-        let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());
-        for scope in request.scopes {
-            for period in request.periods {
-                let numbers = found.get(&(scope.scope_id.clone(), days_of(period.start)));
-                samples.push(sample(metric, scope, *period, numbers.copied().unwrap_or_default()));
-            }
-        }
-        samples
-    };
-    Ok(found.iter().map(samples_of).collect())
+    read(metric, &batches, choices.len())
 }
 
 /// The rows behind numbers of a metric.
@@ -202,15 +255,8 @@ pub async fn explain(
     Ok(Some(Evidence { rows: identities.of_rows(&rows)?, total }))
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Numbers {
-    numerator: Option<f64>,
-    denominator: Option<f64>,
-    value: Option<f64>,
-}
-
-fn sample(metric: &Metric, scope: &Scope, period: Period, found: Numbers) -> Sample {
-    let Numbers { numerator, denominator, value } = found;
+fn sample(metric: &Metric, scope: &Scope, period: Period, found: Number) -> Sample {
+    let Number { numerator, denominator, value } = found;
     let value = match metric.kind() {
         Kind::Count => Some(value.unwrap_or(0.0)),
         Kind::Gauge => value,
@@ -240,7 +286,7 @@ pub(super) fn missing(metric: &Metric, column: &str) -> Error {
 }
 
 /// The numbers of a scope (by id) and a bucket (by its first day, in days since 1970).
-type Found = HashMap<(String, i32), Numbers>;
+type Found = HashMap<(String, i32), Number>;
 
 /// The numbers of each choice.
 fn read(metric: &Metric, batches: &[RecordBatch], choices: usize) -> Result<Vec<Found>> {
@@ -283,7 +329,7 @@ fn read(metric: &Metric, batches: &[RecordBatch], choices: usize) -> Result<Vec<
                 scope_ids.as_string::<i32>().value(row).to_owned(),
                 starts.as_primitive::<Date32Type>().value(row),
             );
-            let numbers = Numbers {
+            let numbers = Number {
                 numerator: at(&numerators, row),
                 denominator: at(&denominators, row),
                 value: at(&values, row),

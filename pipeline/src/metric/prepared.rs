@@ -16,7 +16,7 @@ use crate::memory::MemoryTable;
 use crate::metric::catalogue::{Choice, Kind, Metric};
 use crate::metric::evaluate::{Request, missing};
 use crate::metric::scope::{Scope, ScopeKind, Tree};
-use crate::query::View;
+use crate::query::{self, Reads, View};
 use crate::travel;
 use crate::zone::days_of;
 
@@ -28,6 +28,9 @@ pub(super) struct Prepared<'v> {
     /// Parameters that a query reads from the table `choices`, for there are several.
     in_choices: Vec<String>,
 }
+
+/// The parameters that are days.
+const DAYS: [&str; 3] = ["as_of", "from", "to"];
 
 /// The column that tells choices apart, counted from 0.
 pub(super) const CHOICE: &str = "choice";
@@ -56,6 +59,27 @@ impl<'v> Prepared<'v> {
         Ok(prepared)
     }
 
+    /// Leaves the days of the request open, for queries that are planned and not run.
+    pub(super) fn of_any_days(mut self) -> Self {
+        for name in DAYS {
+            self.values.remove(name);
+        }
+        self
+    }
+
+    /// What the query of a metric reads.
+    pub(super) async fn reads(&self, metric: &Metric) -> Result<Reads> {
+        let what = format!("metric `{}`", metric.id());
+        let frame = self.plan(&what, metric.sql()).await?;
+        Reads::of(frame).map_err(Error::query(what))
+    }
+
+    /// Whether a query or a view that it names has a word.
+    pub(super) fn names(&self, sql: &str, word: &str) -> bool {
+        let views = needed_views(self.view.request_views(), sql);
+        names(sql, word) || views.iter().any(|(_, view_sql)| names(view_sql, word))
+    }
+
     /// Prepares what does not depend on a metric.
     pub(super) fn for_request(view: &'v View, request: &Request<'_>) -> Result<Self> {
         let context = view.spread_session()?;
@@ -64,9 +88,9 @@ impl<'v> Prepared<'v> {
         let date = |day: Option<NaiveDate>| ScalarValue::Date32(day.map(days_of));
         let first = request.periods.iter().map(|period| period.start).min();
         let end = request.periods.iter().map(|period| period.end).max();
-        values.insert("as_of".to_owned(), date(Some(request.as_of)));
-        values.insert("from".to_owned(), date(first));
-        values.insert("to".to_owned(), date(end));
+        for (name, day) in DAYS.into_iter().zip([Some(request.as_of), first, end]) {
+            values.insert(name.to_owned(), date(day));
+        }
         Ok(Self { view, context, values, in_choices: Vec::new() })
     }
 
@@ -181,6 +205,9 @@ async fn planned(
     values: &BTreeMap<String, ScalarValue>,
 ) -> Result<DataFrame> {
     let frame = context.sql(sql).await.map_err(Error::query(what))?;
+    if !values.contains_key(DAYS[0]) {
+        return query::open(frame, values).map_err(Error::query(what));
+    }
     let read: Vec<_> = values
         .iter()
         .filter(|(name, _)| names(sql, &format!("${name}")))
@@ -191,6 +218,7 @@ async fn planned(
     }
     frame.with_param_values(read).map_err(Error::query(what))
 }
+
 /// Registers `periods`, `period_days` and what is known of scopes, which metrics' queries join, and `period_sets`.
 fn register_request(context: &SessionContext, tree: &Tree, request: &Request<'_>) -> Result<()> {
     let dates = |dates: Vec<NaiveDate>| -> ArrayRef {

@@ -132,6 +132,7 @@ pub struct Tree {
     /// The ids of units that are districts, by any version.
     districts: BTreeSet<String>,
     all: OnceLock<Vec<Scope>>,
+    fingerprint: OnceLock<[u8; 32]>,
 }
 
 impl Tree {
@@ -147,7 +148,14 @@ impl Tree {
         let levels = orgs.iter().filter_map(|org| Level::of_kind(&org.kind));
         let level = levels.max().unwrap_or_default();
         let districts = org_ids(&orgs, |org| org.kind == DISTRICT);
-        Self { orgs, versions, below, level, districts, all: OnceLock::new() }
+        let (all, fingerprint) = (OnceLock::new(), OnceLock::new());
+        Self { orgs, versions, below, level, districts, all, fingerprint }
+    }
+
+    /// The same for trees of the same units.
+    pub(crate) fn fingerprint(&self) -> &[u8; 32] {
+        let orgs = || blake3::hash(format!("{:?}", self.orgs).as_bytes());
+        self.fingerprint.get_or_init(|| *orgs().as_bytes())
     }
 
     /// Every version of every unit.

@@ -13,6 +13,7 @@
 mod harness;
 
 mod mapping;
+mod numbers;
 
 mod exchange;
 

@@ -1,0 +1,259 @@
+//! What a query reads of a state of a lake: which parts of which tables, by the days that it asks about.
+//!
+//! A question about March gives the same answer in every state that has the same rows where the query looks for those of
+//! March. Where it looks is what its plan says to the tables that it scans, with the days of the question left open; a part
+//! of a table whose days cannot meet that is not looked at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::prelude::DataFrame;
+use datafusion::scalar::ScalarValue;
+
+use crate::memory::{MemoryTable, Part};
+
+type DataResult<T> = datafusion::common::Result<T>;
+
+/// The days that a question is about, as numbers of days since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// The first.
+    pub(crate) from: i32,
+    /// The first after them.
+    pub(crate) to: i32,
+    /// Today.
+    pub(crate) as_of: i32,
+}
+
+impl Asked {
+    /// For queries that name no such day.
+    pub(crate) const NOTHING: Self = Self { from: 0, to: 0, as_of: 0 };
+}
+
+/// What tells states apart for one question: two that have it in common answer alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Footprint([u8; 32]);
+
+/// The tables that a query scans, and the days that it looks for in each.
+#[derive(Debug)]
+pub(crate) struct Reads(Vec<Scan>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Scan {
+    table: String,
+    bounds: Vec<Bound>,
+}
+
+/// The days of a column that rows must have.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Bound {
+    column: String,
+    side: Side,
+    day: Day,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    /// This day and those after it.
+    From,
+    /// Those before it.
+    Before,
+}
+
+/// A day, as a distance from one that the question names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Day {
+    Fixed(i32),
+    From(i32),
+    To(i32),
+    AsOf(i32),
+}
+
+impl Day {
+    /// The parameter that a query has for it.
+    fn named(id: &str) -> Option<Self> {
+        match id {
+            "$from" => Some(Self::From(0)),
+            "$to" => Some(Self::To(0)),
+            "$as_of" => Some(Self::AsOf(0)),
+            _ => None,
+        }
+    }
+
+    fn of(expr: &Expr) -> Option<Self> {
+        match expr {
+            Expr::Literal(ScalarValue::Date32(Some(day)), _) => Some(Self::Fixed(*day)),
+            Expr::Placeholder(placeholder) => Self::named(&placeholder.id),
+            Expr::Cast(cast) if *cast.field.data_type() == DataType::Date32 => Self::of(&cast.expr),
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => {
+                Self::of(left)?.after(days(right)?)
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Minus, right }) => {
+                Self::of(left)?.after(days(right)?.checked_neg()?)
+            }
+            _ => None,
+        }
+    }
+
+    fn after(self, days: i32) -> Option<Self> {
+        Some(match self {
+            Self::Fixed(day) => Self::Fixed(day.checked_add(days)?),
+            Self::From(day) => Self::From(day.checked_add(days)?),
+            Self::To(day) => Self::To(day.checked_add(days)?),
+            Self::AsOf(day) => Self::AsOf(day.checked_add(days)?),
+        })
+    }
+
+    fn on(self, asked: Asked) -> i32 {
+        let (named, days) = match self {
+            Self::Fixed(day) => (0, day),
+            Self::From(days) => (asked.from, days),
+            Self::To(days) => (asked.to, days),
+            Self::AsOf(days) => (asked.as_of, days),
+        };
+        named.saturating_add(days)
+    }
+}
+
+const NANOSECONDS_OF_DAY: i64 = 24 * 60 * 60 * 1_000_000_000;
+
+/// How many days are added; months have no number of days.
+fn days(expr: &Expr) -> Option<i32> {
+    let Expr::Literal(value, _) = expr else { return None };
+    match value {
+        ScalarValue::Int64(Some(days)) => i32::try_from(*days).ok(),
+        ScalarValue::Int32(Some(days)) => Some(*days),
+        // Which the engine makes of a number beside a day.
+        ScalarValue::IntervalMonthDayNano(Some(interval))
+            if interval.months == 0 && interval.nanoseconds % NANOSECONDS_OF_DAY == 0 =>
+        {
+            let more = i32::try_from(interval.nanoseconds / NANOSECONDS_OF_DAY).ok()?;
+            interval.days.checked_add(more)
+        }
+        _ => None,
+    }
+}
+
+impl Bound {
+    /// The bounds that a condition sets; those of a condition that is not understood are missing.
+    fn of(condition: &Expr) -> Vec<Self> {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else { return Vec::new() };
+        let (column, op, day) = match (left.as_ref(), right.as_ref()) {
+            (Expr::Column(column), day) => (column, Some(*op), Day::of(day)),
+            (day, Expr::Column(column)) => (column, op.swap(), Day::of(day)),
+            _ => return Vec::new(),
+        };
+        let (Some(op), Some(day)) = (op, day) else { return Vec::new() };
+        let next = day.after(1);
+        let sides = match op {
+            Operator::GtEq => vec![(Side::From, Some(day))],
+            Operator::Gt => vec![(Side::From, next)],
+            Operator::Lt => vec![(Side::Before, Some(day))],
+            Operator::LtEq => vec![(Side::Before, next)],
+            Operator::Eq => vec![(Side::From, Some(day)), (Side::Before, next)],
+            _ => Vec::new(),
+        };
+        let of_column = |(side, day)| Some(Self { column: column.name.clone(), side, day: day? });
+        sides.into_iter().filter_map(of_column).collect()
+    }
+
+    fn may_meet(&self, part: &Part, asked: Asked) -> bool {
+        let day = self.day.on(asked);
+        let days = match self.side {
+            Side::From => day..i32::MAX,
+            Side::Before => i32::MIN..day,
+        };
+        part.may_have(&self.column, days)
+    }
+}
+
+impl Reads {
+    /// What a query reads, whose parameters `$from`, `$to` and `$as_of` may be [open].
+    pub(crate) fn of(frame: DataFrame) -> DataResult<Self> {
+        Self::of_plan(&frame.into_optimized_plan()?)
+    }
+
+    fn of_plan(plan: &LogicalPlan) -> DataResult<Self> {
+        let mut scans = Vec::new();
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let conditions = scan.filters.iter().flat_map(split_conjunction);
+                let mut bounds: Vec<Bound> = conditions.flat_map(Bound::of).collect();
+                bounds.sort();
+                scans.push(Scan { table: scan.table_name.table().to_owned(), bounds });
+            }
+            Ok::<_, DataFusionError>(TreeNodeRecursion::Continue)
+        })?;
+        scans.sort();
+        scans.dedup();
+        Ok(Self(scans))
+    }
+
+    /// What is read of `tables`, a state's by name: `None` for those whose rows are not in memory, which the state's
+    /// `fingerprint` stands for. A table that the state does not have is the question's own.
+    pub(crate) fn footprint(
+        &self,
+        tables: &BTreeMap<String, Option<Arc<MemoryTable>>>,
+        fingerprint: &str,
+        asked: Asked,
+    ) -> Footprint {
+        let mut hasher = blake3::Hasher::new();
+        for Scan { table, bounds } in &self.0 {
+            let Some(rows) = tables.get(table) else { continue };
+            hasher.update(table.as_bytes());
+            let Some(rows) = rows else {
+                hasher.update(fingerprint.as_bytes());
+                continue;
+            };
+            let mut read: Vec<u64> = rows
+                .parts()
+                .iter()
+                .filter(|part| bounds.iter().all(|bound| bound.may_meet(part, asked)))
+                .map(|part| part.id())
+                .collect();
+            read.sort_unstable();
+            hasher.update(&read.len().to_le_bytes());
+            for part in read {
+                hasher.update(&part.to_le_bytes());
+            }
+        }
+        Footprint(*hasher.finalize().as_bytes())
+    }
+}
+
+/// A query with values for those of its parameters that have one. The others are days that are left open, which the engine has
+/// to know that they are.
+pub(crate) fn open(
+    frame: DataFrame,
+    values: &BTreeMap<String, ScalarValue>,
+) -> DataResult<DataFrame> {
+    let (state, plan) = frame.into_parts();
+    let filled = |expression: Expr| {
+        let Expr::Placeholder(mut placeholder) = expression else {
+            return Ok(Transformed::no(expression));
+        };
+        if let Some(value) = values.get(placeholder.id.trim_start_matches('$')) {
+            return Ok(Transformed::yes(Expr::Literal(value.clone(), None)));
+        }
+        let field = Field::new(placeholder.id.clone(), DataType::Date32, true);
+        placeholder.field = Some(Arc::new(field));
+        Ok(Transformed::yes(Expr::Placeholder(placeholder)))
+    };
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expression| {
+            let name = names.save(&expression);
+            let filled = expression.transform_up(filled)?;
+            // A column keeps the name by which others know it.
+            Ok(if filled.transformed { filled.update_data(|it| name.restore(it)) } else { filled })
+        })?;
+        node.map_data(LogicalPlan::recompute_schema)
+    })?;
+    Ok(DataFrame::new(state, plan.data))
+}

@@ -1,0 +1,136 @@
+//! Numbers are remembered as long as the rows that they are made of stay the same, and no longer.
+
+use std::collections::BTreeMap;
+
+use pipeline::metric::{self, Choice, Grain, Metric, Period, Request, Sample};
+use pipeline::query::View;
+
+use crate::harness::{Line, TestLake, catalogue, day, line, question, simulated_district, wait};
+
+fn months(from: &str, to: &str) -> Vec<Period> {
+    metric::periods(Period { start: day(from), end: day(to) }, Grain::Month)
+}
+
+fn ask(view: &View, metric: &Metric, periods: &[Period]) -> Vec<Sample> {
+    let mut scopes = view.tree().resolve("district").unwrap();
+    scopes.extend(view.tree().resolve("kinds/*").unwrap_or_default());
+    scopes.extend(view.tree().resolve("towns/*").unwrap().into_iter().take(4));
+    let parameters = &Choice::new();
+    let request = Request { periods, scopes: &scopes, parameters, as_of: day("2025-12-29") };
+    wait(metric::evaluate(view, metric, &request)).unwrap()
+}
+
+/// What every metric says of some months.
+fn everything(view: &View, periods: &[Period]) -> BTreeMap<String, Vec<Sample>> {
+    let metrics = catalogue().iter();
+    metrics.map(|metric| (metric.id().to_owned(), ask(view, metric, periods))).collect()
+}
+
+#[test]
+fn months_asked_together_are_what_each_is_alone() {
+    let lake = simulated_district();
+    let periods = months("2025-03-01", "2025-07-01");
+    let (together, alone) = (lake.view(), lake.view());
+    let mut told = 0;
+    for metric in catalogue().iter() {
+        let all = ask(&together, metric, &periods);
+        for (place, period) in periods.iter().enumerate() {
+            let of_period: Vec<Sample> =
+                all.iter().skip(place).step_by(periods.len()).cloned().collect();
+            let expected = ask(&alone, metric, std::slice::from_ref(period));
+            assert_eq!(of_period, expected, "{} {period:?}", metric.id());
+            told += usize::from(expected.iter().any(|sample| sample.value > Some(0.0)));
+        }
+    }
+    assert!(told > 300, "{told} months have numbers to compare");
+}
+
+/// Revisions of some of the events, and what to do with them.
+fn revised(lake: &TestLake, of: &str, delete: bool) -> Vec<Line> {
+    let sql = format!(
+        "select event_id, event_type, arrow_cast(event_date, 'Utf8'), org_id, object_id from events \
+         where object_id is not null and {of} order by event_id limit 30"
+    );
+    let cells = crate::harness::cells(&lake.view(), &sql).unwrap();
+    let revised = |cells: &Vec<String>| {
+        let made = line(&cells[0], &cells[1], &cells[2], &cells[3]).object(&cells[4]).revision(7);
+        if delete { made.delete() } else { made.officers(&["new-officer"]) }
+    };
+    cells.iter().map(revised).collect()
+}
+
+/// New events of the last days, of somebody who is known.
+fn go_on(lake: &mut TestLake) {
+    let new = (0..40).map(|number| {
+        let (day, object) = (format!("2025-12-{}", 26 + number % 2), format!("new-{number}"));
+        let event_type = ["patrol.recorded", "officer.login"][number % 2];
+        line(&object, event_type, &day, "town-longta").officers(&["officer-0001"]).object(&object)
+    });
+    lake.land(&new.collect::<Vec<Line>>());
+}
+
+fn withdraw_of_a_summer(lake: &mut TestLake) {
+    let gone = revised(lake, "event_month in ('2025-07', '2025-08')", true);
+    lake.land(&gone);
+}
+
+/// Somebody whom nobody knows has done it.
+fn correct_cases_and_inspections(lake: &mut TestLake) {
+    let of = "event_type in ('case.filed', 'inspection.finished') and event_month = '2025-03'";
+    let other = revised(lake, of, false);
+    lake.land(&other);
+}
+
+fn register_an_officer(lake: &mut TestLake) {
+    lake.reference("officers", "officer_id,org_id\nnew-officer,town-longta\n");
+}
+
+#[test]
+fn what_lands_changes_every_number_that_it_should_and_leaves_others_remembered() {
+    let mut lake = simulated_district();
+    let mut reader = lake.reader();
+    let periods = months("2024-11-01", "2026-01-01");
+    everything(&reader.view(), &periods);
+    let (all, _) = reader.view().computed_and_found();
+    let mut computed = Vec::new();
+    let changes = [go_on, withdraw_of_a_summer, correct_cases_and_inspections, register_an_officer];
+    for (place, change) in changes.into_iter().enumerate() {
+        change(&mut lake);
+        lake.refresh();
+        assert!(wait(reader.update()).unwrap(), "change {place}");
+        let (before, _) = reader.view().computed_and_found();
+        let found = everything(&reader.view(), &periods);
+        computed.push(reader.view().computed_and_found().0 - before);
+        for (metric, samples) in &everything(&lake.view(), &periods) {
+            assert_eq!(&found[metric], samples, "{metric} after change {place}");
+        }
+    }
+    // Most of what happens has nothing to do with the months before.
+    assert!(computed[0] < all * 6 / 10, "{computed:?} of {all}");
+}
+
+#[test]
+fn a_month_that_is_known_is_not_asked_again_with_others_or_after_events_of_another() {
+    let mut lake = TestLake::new();
+    lake.reference("orgs", "org_id,name,kind\nlongta,龙塔,town\n");
+    let patrol = |id: &str, day: &str| line(id, "patrol.recorded", day, "longta").object(id);
+    lake.land(&[patrol("1", "2024-01-03"), patrol("2", "2024-02-03"), patrol("3", "2024-03-03")]);
+    lake.refresh();
+    let mut reader = lake.reader();
+    let patrols = |view: &View, from: &str, to: &str| -> (Vec<Option<f64>>, u64) {
+        let before = view.computed_and_found().0;
+        let mut question = question("patrols", from, to);
+        question.grain = "month";
+        let (_, samples) = crate::harness::ask(view, &question).unwrap();
+        let computed = view.computed_and_found().0 - before;
+        (samples.iter().map(|sample| sample.value).collect(), computed)
+    };
+    let one = Some(1.0);
+    assert_eq!(patrols(&reader.view(), "2024-01-01", "2024-03-01"), (vec![one, one], 2));
+    assert_eq!(patrols(&reader.view(), "2024-01-01", "2024-04-01"), (vec![one, one, one], 1));
+    lake.land(&[patrol("4", "2024-02-20")]);
+    lake.refresh();
+    assert!(wait(reader.update()).unwrap());
+    let found = patrols(&reader.view(), "2024-01-01", "2024-04-01");
+    assert_eq!(found, (vec![one, Some(2.0), one], 1));
+}
