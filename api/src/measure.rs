@@ -133,8 +133,11 @@ async fn answer_all(
     answers
 }
 
-/// Computes the whole months of last year and this one for every scope that `/metrics` has, so that they are remembered when
-/// somebody asks. `view` gives the newest state: what lands meanwhile does not wait.
+/// Numbers that are computed ahead: a part of what is remembered, so that there is room for what people ask.
+const AHEAD_MAX: usize = 500_000;
+
+/// Computes the whole months of last year and this one for every scope that `/metrics` has, or where those are too many for the
+/// whole tree, so that they are remembered when somebody asks. `view` gives the newest state: what lands meanwhile does not wait.
 pub async fn months(
     view: impl Fn() -> Arc<View>,
     catalogue: &Catalogue,
@@ -144,9 +147,14 @@ pub async fn months(
     let (first, this_month) = (NaiveDate::from_ymd_opt(today.year() - 1, 1, 1), today.with_day(1));
     let (Some(start), Some(end)) = (first, this_month) else { return };
     let periods = metric::periods(Period { start, end }, Grain::Month);
-    for metric in catalogue.iter().filter(|metric| metric.grains().contains(&Grain::Month)) {
+    let metrics = || catalogue.iter().filter(|metric| metric.grains().contains(&Grain::Month));
+    let of_scope = periods.len() * metrics().count();
+    for metric in metrics() {
         let view = view();
-        let (scopes, _) = scopes_of_today(&view, today, most_units);
+        let (mut scopes, _) = scopes_of_today(&view, today, most_units);
+        if scopes.len() * of_scope > AHEAD_MAX {
+            scopes.retain(|scope| matches!(scope.kind, ScopeKind::Tree(_)));
+        }
         let parameters = &Choice::new();
         let request = Request { periods: &periods, scopes: &scopes, parameters, as_of: today };
         let started = Instant::now();

@@ -57,6 +57,9 @@ const AUDIT_WAITING_MAX: usize = 10_000;
 const WATCH_EVERY: Duration = Duration::from_secs(15);
 const WATCH_REST: u32 = 10;
 
+/// How many times as long as it took looking ahead rests.
+const LOOK_AHEAD_REST: u32 = 3;
+
 /// How a server runs.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -583,7 +586,8 @@ async fn measure(server: Arc<Server>) {
     loop {
         let (view, today) = (server.view(), server.today());
         let mut rest = MEASURE_EVERY;
-        if measured_for != Some((view.version(), today)) {
+        let state = Some((view.fingerprint().to_owned(), today));
+        if measured_for != state {
             let started = Instant::now();
             let Measurement { families, failures, units_left_out } =
                 measure::measure(&view, &server.catalogue, today, server.metrics_units).await;
@@ -599,28 +603,29 @@ async fn measure(server: Arc<Server>) {
                 units_left_out,
             };
             *server.measured.write().unwrap_or_else(PoisonError::into_inner) = measured;
-            measured_for = Some((view.version(), today));
+            measured_for = state;
             rest = rest.max(took);
         }
         tokio::time::sleep(rest).await;
     }
 }
 
-/// Computes the months that dashboards show before anybody asks: after a landing those that it has to do with. Rests as long as
-/// it took.
+/// Computes the months that dashboards show before anybody asks: after a landing those that it has to do with. Rests three times
+/// as long as it took.
 async fn look_ahead(server: Arc<Server>) {
     until_measured(&server).await;
     let mut known_for = None;
     loop {
-        let (version, today) = (server.view().version(), server.today());
+        let (view, today) = (server.view(), server.today());
+        let state = Some((view.fingerprint().to_owned(), today));
         let mut rest = MEASURE_EVERY;
-        if known_for != Some((version, today)) {
+        if known_for != state {
             let started = Instant::now();
             let newest = || server.view();
             measure::months(newest, &server.catalogue, today, server.metrics_units).await;
             tracing::debug!(took = ?started.elapsed(), "looked ahead");
-            known_for = Some((version, today));
-            rest = rest.max(started.elapsed());
+            known_for = state;
+            rest = rest.max(started.elapsed() * LOOK_AHEAD_REST);
         }
         tokio::time::sleep(rest).await;
     }

@@ -194,15 +194,23 @@ impl Checks {
 /// Rows of each check that are remembered.
 const ROWS_REMEMBERED: usize = 20;
 
-/// What states of one lake have in common of checks, by their SQL.
+/// What states of one lake have in common of checks, by their ids.
 #[derive(Debug, Default)]
 pub(crate) struct Findings(Mutex<HashMap<String, Finding>>);
 
 /// What a check reads, and what it found in the last state that it was run on.
 #[derive(Debug)]
 struct Finding {
+    sql: String,
     reads: Arc<Reads>,
     found: Option<(Footprint, Outcome)>,
+}
+
+impl Finding {
+    /// What a check reads, unless it has another query now.
+    fn reads_of(&self, check: &Check) -> Option<Arc<Reads>> {
+        (self.sql == check.sql).then(|| Arc::clone(&self.reads))
+    }
 }
 
 impl Findings {
@@ -213,15 +221,16 @@ impl Findings {
         context: &SessionContext,
         check: &Check,
     ) -> Result<Footprint> {
-        let known = self.lock().get(&check.sql).map(|finding| Arc::clone(&finding.reads));
+        let known = self.lock().get(&check.id).and_then(|finding| finding.reads_of(check));
         let reads = match known {
             Some(reads) => reads,
             None => {
                 let what = check.what();
                 let frame = context.sql(&check.sql).await.map_err(Error::query(&what))?;
                 let reads = Arc::new(Reads::of(frame).map_err(Error::query(&what))?);
-                let finding = Finding { reads: Arc::clone(&reads), found: None };
-                self.lock().insert(check.sql.clone(), finding);
+                let (sql, reads_too) = (check.sql.clone(), Arc::clone(&reads));
+                let finding = Finding { sql, reads: reads_too, found: None };
+                self.lock().insert(check.id.clone(), finding);
                 reads
             }
         };
@@ -235,7 +244,8 @@ impl Findings {
     /// What the same query found in the same rows, if it is known and was kept with enough of its own.
     fn get(&self, check: &Check, footprint: Footprint, limit: usize) -> Option<Outcome> {
         let known = self.lock();
-        let (found_in, outcome) = known.get(&check.sql)?.found.as_ref()?;
+        let known = known.get(&check.id).filter(|finding| finding.sql == check.sql)?;
+        let (found_in, outcome) = known.found.as_ref()?;
         if *found_in != footprint {
             return None;
         }
@@ -246,7 +256,9 @@ impl Findings {
     }
 
     fn keep(&self, outcome: &Outcome, footprint: Footprint) {
-        if let Some(finding) = self.lock().get_mut(&outcome.check.sql) {
+        let mut known = self.lock();
+        let known = known.get_mut(&outcome.check.id);
+        if let Some(finding) = known.filter(|finding| finding.sql == outcome.check.sql) {
             finding.found = Some((footprint, first_rows(outcome.clone(), ROWS_REMEMBERED)));
         }
     }

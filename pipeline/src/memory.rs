@@ -49,13 +49,18 @@ pub(crate) struct Part {
     days: Days,
 }
 
+/// A number that nothing else of this process has.
+pub(crate) fn new_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Part {
     /// Takes batches in their order, cut or put together to a handy size.
     pub(crate) fn new(schema: &SchemaRef, batches: &[RecordBatch]) -> arrow::error::Result<Self> {
-        static LAST: AtomicU64 = AtomicU64::new(0);
         let batches = evened(schema, batches)?;
         let days = Days::of(schema, &batches);
-        Ok(Self { id: LAST.fetch_add(1, Ordering::Relaxed), file: None, batches, days })
+        Ok(Self { id: new_id(), file: None, batches, days })
     }
 
     /// Says of which data file the rows are.

@@ -38,7 +38,7 @@ use crate::{bitmap, event, functions, metric};
 pub(crate) use bounds::{BOUNDS, bounded, joined};
 pub use guarded::{AUDIT_SCHEMA, CATALOG, Guarded};
 use kept::Kept;
-pub(crate) use reads::{Asked, Footprint, Reads, open};
+pub(crate) use reads::{Asked, Footprint, Reads, Rows, open};
 
 /// The newest revision of every event that has not been withdrawn, over the whole log.
 ///
@@ -108,8 +108,8 @@ pub struct View {
     tables: Vec<(String, Arc<dyn TableProvider>)>,
     /// Of the tables those that are not views.
     base: Vec<(String, Arc<dyn TableProvider>)>,
-    /// The rows of those, where they are in memory.
-    rows: BTreeMap<String, Option<Arc<MemoryTable>>>,
+    /// Where the rows of those are.
+    rows: BTreeMap<String, Rows>,
     /// Whether events may have a second revision.
     revised: bool,
     /// The views of models that need no request: `(name, sql)`.
@@ -268,13 +268,13 @@ impl Reader {
             self.kept.iter().map(|(name, kept)| (name.clone(), kept.rows.clone())).collect();
         let mut tree = Arc::new(self.tree());
         let districts = match self.view.rows.get(ORG_DISTRICTS) {
-            Some(Some(same)) if tree.orgs() == self.view.tree.orgs() => {
+            Some(Rows::Kept(same)) if tree.orgs() == self.view.tree.orgs() => {
                 tree = Arc::clone(&self.view.tree);
                 Arc::clone(same)
             }
             _ => Arc::new(org_districts(&tree)?),
         };
-        rows.insert(ORG_DISTRICTS.to_owned(), Some(Arc::clone(&districts)));
+        rows.insert(ORG_DISTRICTS.to_owned(), Rows::Kept(Arc::clone(&districts)));
         tables.push((ORG_DISTRICTS.to_owned(), districts));
         let mut base = tables.clone();
         let context = new_context(&self.runtime, self.lake.zone(), &self.calendar);
@@ -309,7 +309,7 @@ impl Reader {
             let table = view.derive(model, &self.view).await?;
             base.push((model.name().to_owned(), Arc::clone(&table) as _));
             view.tables.push((model.name().to_owned(), Arc::clone(&table) as _));
-            view.rows.insert(model.name().to_owned(), Some(table));
+            view.rows.insert(model.name().to_owned(), Rows::Kept(table));
         }
         for model in plain_views {
             let what = format!("sql/models/{}.sql", model.name());
@@ -365,8 +365,8 @@ impl Reader {
     /// The reference's units, and those that only events know.
     fn tree(&self) -> Tree {
         let batches = |name: &str| -> &[RecordBatch] {
-            let rows = self.kept.get(name).and_then(|kept| kept.rows.as_ref());
-            rows.map_or(&[], |table| table.batches())
+            let rows = self.kept.get(name).and_then(|kept| kept.rows.in_memory());
+            rows.map_or(&[], MemoryTable::batches)
         };
         let mut orgs = reference::orgs_of(batches("orgs"));
         let known: BTreeSet<String> = orgs.iter().map(|org| org.org_id.clone()).collect();
@@ -487,9 +487,9 @@ impl View {
         &self.fingerprint
     }
 
-    /// How many numbers are remembered of what metrics have been asked about this state.
+    /// How many numbers of metrics are remembered of this state and others of its lake.
     pub fn remembered(&self) -> usize {
-        self.answers.samples() + self.numbers.len()
+        self.numbers.len()
     }
 
     /// How many numbers of metrics had to be computed so far, for this state and others of its lake, and how many were known
@@ -535,7 +535,7 @@ impl View {
         let what = format!("sql/models/{}.sql", model.name());
         let frame = context.sql(model.sql()).await.map_err(Error::query(&what))?;
         let reads = Reads::of(frame.clone()).map_err(Error::query(&what))?;
-        if let Some(Some(same)) = before.rows.get(model.name())
+        if let Some(Rows::Kept(same)) = before.rows.get(model.name())
             && before.footprint(&reads, Asked::NOTHING) == self.footprint(&reads, Asked::NOTHING)
         {
             return Ok(Arc::clone(same));
@@ -549,7 +549,12 @@ impl View {
 
     /// What a query reads of this state, for the days that it is asked about.
     pub(crate) fn footprint(&self, reads: &Reads, asked: Asked) -> Footprint {
-        reads.footprint(&self.rows, &self.fingerprint, asked)
+        reads.footprint(&self.rows, asked)
+    }
+
+    /// Whether landings of other days leave what a query says of some days alone.
+    pub(crate) fn goes_by_days(&self, reads: &Reads) -> bool {
+        reads.go_by_days(&self.rows)
     }
 
     async fn find_facts(&self) -> Result<Facts> {

@@ -197,7 +197,7 @@ async fn ids(lake: &Lake, definition: &Definition) -> Result<HashSet<String>> {
     Ok(rows.into_values().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
-/// A reference table's rows, and the version they are of; without a table there are none, at version `None`.
+/// A reference table's rows; without a table there are none.
 async fn batches(lake: &Lake, definition: &Definition) -> Result<Vec<RecordBatch>> {
     match lake.table(&definition.path()).await? {
         Some(table) => read_all(&table).await,

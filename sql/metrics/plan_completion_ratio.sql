@@ -39,8 +39,7 @@ checks as (
         finished_date
     from inspections
     where
-        finished_date >= cast($from as date) - 366
-        and finished_date < $to
+        finished_date < $to
         and plan_id is not null
         and (kind is distinct from 'patrol')
 ),

@@ -29,8 +29,7 @@ with problems_due as (
         rectify_by >= $from
         and rectify_by < $to
         and rectify_by < $as_of
-        and finished_date >= cast($from as date) - 366
-        and finished_date < $to
+        and finished_date is not null
 )
 
 select

@@ -10,6 +10,7 @@
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
 -- rows = true
+-- one_period = true
 -- [parameters.rule]
 -- values = ["any", "chengdu_day", "chengdu_week", "chengdu_month", "quzhou_30_days", "xianning_year"]
 -- default = "any"

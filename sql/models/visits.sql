@@ -34,6 +34,7 @@ inner join joint_visits
     on
         finished_inspections.joint_task_id = joint_visits.joint_task_id
         and coalesce(finished_inspections.party_id, '') = joint_visits.visited_party
+        and finished_inspections.finished_date = joint_visits.finished_date
 where
     finished_inspections.joint_task_id is not null
     and (finished_inspections.kind is distinct from 'patrol')

@@ -158,7 +158,7 @@ pub(crate) fn schema() -> SchemaRef {
     ]))
 }
 
-/// The rows of `goal_changes` and the version they are of; without a table there are none, at version `None`.
+/// The rows of `goal_changes`; without a table there are none.
 pub(crate) async fn batches(lake: &Lake) -> Result<Vec<RecordBatch>> {
     match lake.table(PATH).await? {
         Some(table) => reference::read_all(&table).await,

@@ -191,6 +191,8 @@ struct Header {
     #[serde(default)]
     rows: bool,
     #[serde(default)]
+    one_period: bool,
+    #[serde(default)]
     additive: bool,
     suppress_below: Option<u64>,
     thresholds: Option<Thresholds>,
@@ -297,6 +299,11 @@ impl Metric {
     /// Whether the query returns one row for each counted thing, to be summed.
     pub fn counts_rows(&self) -> bool {
         self.header.rows
+    }
+
+    /// Whether what the query says of a period depends on which others are asked for with it: then it is asked for each alone.
+    pub fn is_of_one_period(&self) -> bool {
+        self.header.one_period
     }
 
     /// Whether the district's number is the sum of its units'.

@@ -58,7 +58,8 @@ pub struct Sample {
 ///
 /// A number about too few persons is withheld, and so are the numbers that it could be reckoned from.
 ///
-/// The same question about one state of a lake is computed once and then remembered.
+/// The same question about one state of a lake is computed once and then remembered, and so are its numbers, each for its
+/// scope and its period, for as long as the rows that they are made of stay the same.
 pub async fn evaluate(view: &View, metric: &Metric, request: &Request<'_>) -> Result<Vec<Sample>> {
     let choices = std::slice::from_ref(request.parameters);
     Ok(evaluate_each(view, metric, request, choices).await?.pop().unwrap_or_default())
@@ -107,11 +108,15 @@ async fn answer(
     Ok(answers)
 }
 
-/// Computes a metric for whoever asks later: its numbers are remembered until the rows that they are made of change.
+/// Computes a metric for whoever asks later, if its numbers outlive landings of other days: they are remembered until the rows that
+/// they are made of change.
 pub async fn compute_ahead(view: &View, metric: &Metric, request: &Request<'_>) -> Result<()> {
+    let choice = metric.parameter_values(request.parameters)?;
+    if !view.numbers().outlive_landings(view, metric, request, &choice).await {
+        return Ok(());
+    }
     let scopes = with_neighbours(view, metric, request.scopes);
     let wider = Request { scopes: &scopes, ..request.clone() };
-    let choice = metric.parameter_values(request.parameters)?;
     compute(view, metric, &wider, &[choice]).await.map(drop)
 }
 
@@ -140,27 +145,30 @@ async fn compute(
     let scope_keys: Vec<ScopeKey> = request.scopes.iter().map(ScopeKey::of).collect();
     let (mut topics, mut known) = (Vec::new(), Vec::new());
     for choice in choices {
-        let of_choice = view.numbers().topics(view, metric, request, choice).await?;
+        let of_choice = view.numbers().topics(view, metric, request, choice).await;
         let numbers = of_choice.iter().map(|topic| view.numbers().get(topic, &scope_keys));
         known.push(numbers.collect::<Vec<_>>());
         topics.push(of_choice);
     }
     let open = |place: &usize| known.iter().any(|numbers| numbers[*place].is_none());
     let open: Vec<usize> = (0..request.periods.len()).filter(open).collect();
-    if !open.is_empty() {
+    let numbers_of = |periods: usize| periods * scope_keys.len() * choices.len();
+    view.numbers().count(numbers_of(open.len()), numbers_of(request.periods.len() - open.len()));
+    let at_once = if metric.is_of_one_period() { 1 } else { open.len().max(1) };
+    for open in open.chunks(at_once) {
         let periods: Vec<Period> = open.iter().map(|place| request.periods[*place]).collect();
         let found =
             ask(view, metric, &Request { periods: &periods, ..request.clone() }, choices).await?;
         for (choice, found) in found.iter().enumerate() {
-            for (place, period) in open.iter().zip(&periods) {
+            for (&place, period) in open.iter().zip(&periods) {
                 let of_scope = |scope: &Scope| {
                     let numbers = found.get(&(scope.scope_id.clone(), days_of(period.start)));
                     numbers.copied().unwrap_or_default()
                 };
                 let numbers: Vec<Number> = request.scopes.iter().map(of_scope).collect();
                 let by_scope = scope_keys.iter().copied().zip(numbers.iter().copied());
-                view.numbers().keep(&topics[choice][*place], by_scope);
-                known[choice][*place] = Some(numbers);
+                view.numbers().keep(&topics[choice][place], by_scope);
+                known[choice][place] = Some(numbers);
             }
         }
     }

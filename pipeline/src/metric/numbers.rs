@@ -74,16 +74,16 @@ pub(super) struct ScopeKey(Hash);
 impl ScopeKey {
     pub(super) fn of(scope: &Scope) -> Self {
         let mut hasher = blake3::Hasher::new();
-        let mut text = |text: &str| {
+        let text = |hasher: &mut blake3::Hasher, text: &str| {
             hasher.update(&text.len().to_le_bytes());
             hasher.update(text.as_bytes());
         };
-        text(&scope.scope_id);
-        text(if scope.is_level { "level" } else { "" });
+        text(&mut hasher, &scope.scope_id);
+        text(&mut hasher, &format!("{:?} {:?} {}", scope.kind, scope.under, scope.is_level));
         for (org_id, span) in &scope.members {
-            text(org_id);
-            text(&span.start.to_string());
-            text(&span.end.to_string());
+            text(&mut hasher, org_id);
+            hasher.update(&days_of(span.start).to_le_bytes());
+            hasher.update(&days_of(span.end).to_le_bytes());
         }
         Self(*hasher.finalize().as_bytes())
     }
@@ -99,22 +99,37 @@ impl Numbers {
         remembered.size + remembered.old.values().map(|known| known.by_scope.len()).sum::<usize>()
     }
 
+    /// Counts numbers that were asked for.
+    pub(super) fn count(&self, computed: usize, found: usize) {
+        self.computed.fetch_add(computed as u64, Ordering::Relaxed);
+        self.found.fetch_add(found as u64, Ordering::Relaxed);
+    }
+
     /// How many numbers had to be computed so far, and how many were known of the same rows.
     pub(crate) fn computed_and_found(&self) -> (u64, u64) {
         (self.computed.load(Ordering::Relaxed), self.found.load(Ordering::Relaxed))
     }
 
+    /// Whether landings of other days leave the numbers of a period alone.
+    pub(super) async fn outlive_landings(
+        &self,
+        view: &View,
+        metric: &Metric,
+        request: &Request<'_>,
+        choice: &Choice,
+    ) -> bool {
+        view.goes_by_days(&self.reads(view, metric, request, choice).await.reads)
+    }
+
     /// The topics of a request for a choice, one for each period.
-    ///
-    /// Fails when the metric's query cannot be planned.
     pub(super) async fn topics(
         &self,
         view: &View,
         metric: &Metric,
         request: &Request<'_>,
         choice: &Choice,
-    ) -> Result<Vec<Topic>> {
-        let reads = self.reads(view, metric, request, choice).await?;
+    ) -> Vec<Topic> {
+        let reads = self.reads(view, metric, request, choice).await;
         let of_metric = hash_of(&[&format!("{metric:?}"), &format!("{choice:?}")]);
         let as_of = if reads.asks_today { request.as_of.to_string() } else { String::new() };
         let topic = |Period { start, end }: &Period| {
@@ -126,7 +141,7 @@ impl Numbers {
             let footprint = view.footprint(&reads.reads, asked);
             Topic { key: *hasher.finalize().as_bytes(), footprint }
         };
-        Ok(request.periods.iter().map(topic).collect())
+        request.periods.iter().map(topic).collect()
     }
 
     async fn reads(
@@ -135,17 +150,22 @@ impl Numbers {
         metric: &Metric,
         request: &Request<'_>,
         choice: &Choice,
-    ) -> Result<Arc<MetricReads>> {
+    ) -> Arc<MetricReads> {
         // A query for all choices looks wherever one for some of them does.
         let choices =
             if metric.joins_choices() { metric.choices(|_, _| true) } else { vec![choice.clone()] };
         let key = hash_of(&[&format!("{metric:?}"), &format!("{choices:?}")]);
         if let Some(known) = self.remembered().reads.get(&key) {
-            return Ok(Arc::clone(known));
+            return Arc::clone(known);
         }
-        let found = Arc::new(MetricReads::of(view, metric, request, &choices).await?);
+        let found = MetricReads::of(view, metric, request, &choices).await;
+        let found = Arc::new(found.unwrap_or_else(|error| {
+            // It may run all the same; if not, that is told then.
+            tracing::debug!(metric = metric.id(), %error, "cannot be planned for any days");
+            MetricReads { reads: Reads::UNKNOWN, asks_today: true }
+        }));
         self.remembered().reads.insert(key, Arc::clone(&found));
-        Ok(found)
+        found
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
@@ -163,14 +183,11 @@ impl Numbers {
             return None;
         }
         let numbers = scopes.iter().map(|scope| known.by_scope.get(&scope.0).copied());
-        let numbers: Vec<Number> = numbers.collect::<Option<_>>()?;
-        self.found.fetch_add(numbers.len() as u64, Ordering::Relaxed);
-        Some(numbers)
+        numbers.collect()
     }
 
     pub(super) fn keep(&self, topic: &Topic, numbers: impl Iterator<Item = (ScopeKey, Number)>) {
-        let by_scope: HashMap<_, _> = numbers.map(|(scope, number)| (scope.0, number)).collect();
-        self.computed.fetch_add(by_scope.len() as u64, Ordering::Relaxed);
+        let by_scope = numbers.map(|(scope, number)| (scope.0, number)).collect();
         self.remembered().put(topic.key, Known { footprint: topic.footprint, by_scope });
     }
 }

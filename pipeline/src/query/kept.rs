@@ -8,10 +8,10 @@ use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Reader, new_context, shipped_tables};
+use super::{Reader, Rows, new_context, shipped_tables};
 use crate::error::{Error, Result};
 use crate::lake::{DataFile, Table};
-use crate::memory::{MemoryTable, Part};
+use crate::memory::{MemoryTable, Part, new_id};
 use crate::model::{Kind, Model};
 use crate::refresh::OFFICER_NUMBERS;
 use crate::{goal, reference, refresh};
@@ -26,20 +26,24 @@ pub(super) struct Kept {
     /// The data files of that version, where it is read whole.
     files: Vec<String>,
     pub(super) provider: Arc<dyn TableProvider>,
-    /// The provider, where it is a table in memory.
-    pub(super) rows: Option<Arc<MemoryTable>>,
+    pub(super) rows: Rows,
 }
 
 impl Kept {
     fn of_rows(version: Option<u64>, rows: MemoryTable) -> Self {
         let rows = Arc::new(rows);
-        Self { version, files: Vec::new(), provider: Arc::clone(&rows) as _, rows: Some(rows) }
+        Self {
+            version,
+            files: Vec::new(),
+            provider: Arc::clone(&rows) as _,
+            rows: Rows::Kept(rows),
+        }
     }
 
     /// A table whose rows stay in its files.
     async fn of_files(table: &Table) -> Result<Self> {
         let (version, provider) = (Some(table.version()), table.provider().await?);
-        Ok(Self { version, files: Vec::new(), provider, rows: None })
+        Ok(Self { version, files: Vec::new(), provider, rows: Rows::Stored(new_id()) })
     }
 
     fn of_batches(
@@ -164,7 +168,7 @@ impl Reader {
             table.prepare(&new_context(&self.runtime, self.lake.zone(), &self.calendar))?;
             return Kept::of_files(&table).await;
         }
-        let before = self.kept.get(name).and_then(|kept| kept.rows.as_deref());
+        let before = self.kept.get(name).and_then(|kept| kept.rows.in_memory());
         let parts = parts_of(&table, before).await?;
         let rows = MemoryTable::of_parts(table.schema(), parts).map_err(Error::internal)?;
         Ok(Kept::of_rows(version, rows.of_files(&table)))

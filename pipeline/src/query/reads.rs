@@ -12,11 +12,11 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Volatility};
 use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
 
-use crate::memory::{MemoryTable, Part};
+use crate::memory::{MemoryTable, Part, new_id};
 
 type DataResult<T> = datafusion::common::Result<T>;
 
@@ -40,9 +40,36 @@ impl Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Footprint([u8; 32]);
 
+/// Where the rows of a table are.
+#[derive(Debug, Clone)]
+pub(crate) enum Rows {
+    /// In memory.
+    Kept(Arc<MemoryTable>),
+    /// In the files of a version, which a number of its own stands for.
+    Stored(u64),
+}
+
+impl Rows {
+    /// The table, if it is in memory.
+    pub(crate) fn in_memory(&self) -> Option<&MemoryTable> {
+        match self {
+            Self::Kept(table) => Some(table),
+            Self::Stored(_) => None,
+        }
+    }
+}
+
 /// The tables that a query scans, and the days that it looks for in each.
 #[derive(Debug)]
-pub(crate) struct Reads(Vec<Scan>);
+pub(crate) struct Reads {
+    scans: Vec<Scan>,
+    /// Whether the same rows give the same answer: not where the query reads a clock.
+    is_steady: bool,
+}
+
+/// The tables of a question itself: they are the same for the same question.
+const OWN: [&str; 6] =
+    ["periods", "period_days", "scope_orgs", "scope_levels", "scope_districts", "choices"];
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Scan {
@@ -174,8 +201,15 @@ impl Bound {
 }
 
 impl Reads {
+    /// What a query reads of which nothing is known: no two states answer it alike.
+    pub(crate) const UNKNOWN: Self = Self { scans: Vec::new(), is_steady: false };
+
     /// What a query reads, whose parameters `$from`, `$to` and `$as_of` may be [open].
     pub(crate) fn of(frame: DataFrame) -> DataResult<Self> {
+        // The optimised plan has the time of the clock as if it were written there.
+        if !is_steady(frame.logical_plan())? {
+            return Ok(Self::UNKNOWN);
+        }
         Self::of_plan(&frame.into_optimized_plan()?)
     }
 
@@ -192,31 +226,40 @@ impl Reads {
         })?;
         scans.sort();
         scans.dedup();
-        Ok(Self(scans))
+        Ok(Self { scans, is_steady: true })
     }
 
-    /// What is read of `tables`, a state's by name: `None` for those whose rows are not in memory, which the state's
-    /// `fingerprint` stands for. A table that the state does not have is the question's own.
-    pub(crate) fn footprint(
-        &self,
-        tables: &BTreeMap<String, Option<Arc<MemoryTable>>>,
-        fingerprint: &str,
-        asked: Asked,
-    ) -> Footprint {
+    /// Whether what lands on other days leaves the answer alone: the query says of each table that landings change which days
+    /// it is about, and reads no table whose rows are not in memory.
+    pub(crate) fn go_by_days(&self, tables: &BTreeMap<String, Rows>) -> bool {
+        let goes_by_days = |scan: &Scan| match tables.get(&scan.table) {
+            Some(Rows::Kept(rows)) => rows.files().is_none() || !scan.bounds.is_empty(),
+            Some(Rows::Stored(_)) => false,
+            None => true,
+        };
+        self.is_steady && self.scans.iter().all(goes_by_days)
+    }
+
+    /// What is read of `tables`, a state's by name.
+    pub(crate) fn footprint(&self, tables: &BTreeMap<String, Rows>, asked: Asked) -> Footprint {
         let mut hasher = blake3::Hasher::new();
-        for Scan { table, bounds } in &self.0 {
-            let Some(rows) = tables.get(table) else { continue };
+        if !self.is_steady {
+            hasher.update(&new_id().to_le_bytes());
+        }
+        for Scan { table, bounds } in &self.scans {
             hasher.update(table.as_bytes());
-            let Some(rows) = rows else {
-                hasher.update(fingerprint.as_bytes());
-                continue;
+            let mut read: Vec<u64> = match tables.get(table) {
+                Some(Rows::Kept(rows)) => rows
+                    .parts()
+                    .iter()
+                    .filter(|part| bounds.iter().all(|bound| bound.may_meet(part, asked)))
+                    .map(|part| part.id())
+                    .collect(),
+                Some(Rows::Stored(version)) => vec![*version],
+                None if OWN.contains(&table.as_str()) => Vec::new(),
+                // Nobody knows when it changes.
+                None => vec![new_id()],
             };
-            let mut read: Vec<u64> = rows
-                .parts()
-                .iter()
-                .filter(|part| bounds.iter().all(|bound| bound.may_meet(part, asked)))
-                .map(|part| part.id())
-                .collect();
             read.sort_unstable();
             hasher.update(&read.len().to_le_bytes());
             for part in read {
@@ -225,6 +268,23 @@ impl Reads {
         }
         Footprint(*hasher.finalize().as_bytes())
     }
+}
+
+/// Whether a query calls only functions that give the same for the same.
+fn is_steady(plan: &LogicalPlan) -> DataResult<bool> {
+    let mut steady = true;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Expr::ScalarFunction(call) = part {
+                    steady &= call.func.signature().volatility == Volatility::Immutable;
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })?;
+        Ok::<_, DataFusionError>(TreeNodeRecursion::Continue)
+    })?;
+    Ok(steady)
 }
 
 /// A query with values for those of its parameters that have one. The others are days that are left open, which the engine has

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::metric::{self, Choice, Grain, Metric, Period, Request, Sample};
+use pipeline::definition::Definitions;
+use pipeline::metric::{self, Catalogue, Choice, Grain, Metric, Period, Request, Sample, Scope};
 use pipeline::query::View;
 
 use crate::harness::{Line, TestLake, catalogue, day, line, question, simulated_district, wait};
@@ -11,12 +12,19 @@ fn months(from: &str, to: &str) -> Vec<Period> {
     metric::periods(Period { start: day(from), end: day(to) }, Grain::Month)
 }
 
+fn scopes(view: &View) -> Vec<Scope> {
+    let named = |scope: &str| view.tree().resolve(scope).unwrap();
+    let kinds = ["district", "towns", "departments"].into_iter().flat_map(named);
+    kinds.chain(named("towns/*").into_iter().take(4)).collect()
+}
+
 fn ask(view: &View, metric: &Metric, periods: &[Period]) -> Vec<Sample> {
-    let mut scopes = view.tree().resolve("district").unwrap();
-    scopes.extend(view.tree().resolve("kinds/*").unwrap_or_default());
-    scopes.extend(view.tree().resolve("towns/*").unwrap().into_iter().take(4));
+    ask_of(view, metric, periods, &scopes(view))
+}
+
+fn ask_of(view: &View, metric: &Metric, periods: &[Period], scopes: &[Scope]) -> Vec<Sample> {
     let parameters = &Choice::new();
-    let request = Request { periods, scopes: &scopes, parameters, as_of: day("2025-12-29") };
+    let request = Request { periods, scopes, parameters, as_of: day("2025-12-29") };
     wait(metric::evaluate(view, metric, &request)).unwrap()
 }
 
@@ -26,14 +34,12 @@ fn everything(view: &View, periods: &[Period]) -> BTreeMap<String, Vec<Sample>> 
     metrics.map(|metric| (metric.id().to_owned(), ask(view, metric, periods))).collect()
 }
 
-#[test]
-fn months_asked_together_are_what_each_is_alone() {
-    let lake = simulated_district();
-    let periods = months("2025-03-01", "2025-07-01");
+/// That numbers do not depend on which others are asked for with them; returns how many there are above nothing.
+fn assert_independent(lake: &TestLake, periods: &[Period]) -> usize {
     let (together, alone) = (lake.view(), lake.view());
     let mut told = 0;
     for metric in catalogue().iter() {
-        let all = ask(&together, metric, &periods);
+        let all = ask(&together, metric, periods);
         for (place, period) in periods.iter().enumerate() {
             let of_period: Vec<Sample> =
                 all.iter().skip(place).step_by(periods.len()).cloned().collect();
@@ -42,7 +48,71 @@ fn months_asked_together_are_what_each_is_alone() {
             told += usize::from(expected.iter().any(|sample| sample.value > Some(0.0)));
         }
     }
+    told
+}
+
+#[test]
+fn months_asked_together_are_what_each_is_alone() {
+    let lake = simulated_district();
+    let told = assert_independent(&lake, &months("2025-03-01", "2025-07-01"));
     assert!(told > 300, "{told} months have numbers to compare");
+}
+
+#[test]
+fn what_reaches_far_is_the_same_in_every_company() {
+    let mut lake = TestLake::new();
+    lake.reference("orgs", "org_id,name,kind\nlongta,龙塔,town\nmarket,市场监管,department\n");
+    lake.reference(
+        "plans",
+        "plan_id,org_id,period_start,period_end,planned_inspections\nlong,longta,2023-11-01,2025-12-01,9\n",
+    );
+    let check = |id: &str, day: &str, org: &str| {
+        line(id, "inspection.finished", day, org)
+            .object(id)
+            .with("party_id", "firm-1")
+            .attribute("party_kind", "firm")
+            .attribute("result", "ordered")
+            .attribute("problems", "2")
+    };
+    let joint = |id: &str, day: &str, org: &str, task: &str| {
+        check(id, day, org).attribute("joint_task_id", task).attribute("plan_id", "long")
+    };
+    lake.land(&[
+        // Problems that are due in a year and more.
+        check("due-late", "2024-01-15", "longta").attribute("rectify_by", "2025-03-10"),
+        check("due-before", "2025-04-15", "longta").attribute("rectify_by", "2025-02-10"),
+        // Of a plan that is longer than a year.
+        check("planned", "2023-12-03", "longta").attribute("plan_id", "long"),
+        // One joint visit over a month's end, one whose parts lie far from each other, and single ones around them.
+        joint("near-1", "2025-03-30", "longta", "near"),
+        joint("near-2", "2025-04-02", "market", "near"),
+        joint("far-1", "2025-02-10", "longta", "far"),
+        joint("far-2", "2025-04-20", "market", "far"),
+        check("single-1", "2025-03-29", "longta"),
+        check("single-2", "2025-04-01", "market"),
+        check("single-3", "2025-05-01", "market"),
+    ]);
+    lake.refresh();
+    let told = assert_independent(&lake, &months("2024-12-01", "2025-07-01"));
+    assert!(told > 40, "{told} months have numbers to compare");
+    let mut question = question("rectification_ratio", "2025-01-01", "2025-04-01");
+    question.grain = "month";
+    let (_, samples) = crate::harness::ask(&lake.view(), &question).unwrap();
+    assert_eq!(samples[2].denominator, Some(2.0), "what is due after a year counts");
+}
+
+#[test]
+fn scopes_asked_together_are_what_each_is_alone() {
+    let lake = simulated_district();
+    let period = months("2025-05-01", "2025-06-01");
+    let (together, alone) = (lake.view(), lake.view());
+    for metric in catalogue().iter() {
+        let expected: Vec<Sample> = scopes(&alone)
+            .chunks(1)
+            .flat_map(|scope| ask_of(&alone, metric, &period, scope))
+            .collect();
+        assert_eq!(ask(&together, metric, &period), expected, "{}", metric.id());
+    }
 }
 
 /// Revisions of some of the events, and what to do with them.
@@ -133,4 +203,39 @@ fn a_month_that_is_known_is_not_asked_again_with_others_or_after_events_of_anoth
     assert!(wait(reader.update()).unwrap());
     let found = patrols(&reader.view(), "2024-01-01", "2024-04-01");
     assert_eq!(found, (vec![one, Some(2.0), one], 1));
+}
+
+#[test]
+fn what_reads_the_clock_is_computed_again() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("metrics")).unwrap();
+    let shipped = include_str!("../../../sql/metrics/patrols.sql");
+    let ticking = shipped.replace("where kind", "where finished_date <= current_date and kind");
+    assert_ne!(ticking, shipped);
+    std::fs::write(folder.path().join("metrics/patrols.sql"), ticking).unwrap();
+    let definitions = Definitions::load(Some(folder.path())).unwrap();
+    let ticking = Catalogue::load(&definitions).unwrap();
+    let mut lake = TestLake::new();
+    lake.reference("orgs", "org_id,name,kind\nlongta,龙塔,town\n");
+    lake.land(&[line("1", "patrol.recorded", "2024-01-03", "longta").object("1")]);
+    lake.refresh();
+    let mut reader = lake.reader();
+    let mut computed = |lake: &mut TestLake, id: &str, catalogue: &Catalogue| {
+        lake.land(&[line(id, "patrol.recorded", "2024-02-03", "longta").object(id)]);
+        lake.refresh();
+        assert!(wait(reader.update()).unwrap());
+        let view = reader.view();
+        let (_, samples) = crate::harness::ask_of(
+            catalogue,
+            &view,
+            &question("patrols", "2024-01-01", "2024-02-01"),
+        )
+        .unwrap();
+        assert_eq!(samples[0].value, Some(1.0));
+        view.computed_and_found().0
+    };
+    assert_eq!(computed(&mut lake, "2", catalogue()), 1);
+    assert_eq!(computed(&mut lake, "3", catalogue()), 1);
+    assert_eq!(computed(&mut lake, "4", &ticking), 2);
+    assert_eq!(computed(&mut lake, "5", &ticking), 3);
 }
