@@ -57,6 +57,9 @@ const AUDIT_WAITING_MAX: usize = 10_000;
 const WATCH_EVERY: Duration = Duration::from_secs(15);
 const WATCH_REST: u32 = 10;
 
+/// When looking ahead begins: who starts a server asks first.
+const LOOK_AHEAD_AFTER: Duration = Duration::from_secs(60);
+
 /// How many times as long as it took looking ahead rests.
 const LOOK_AHEAD_REST: u32 = 3;
 
@@ -614,6 +617,7 @@ async fn measure(server: Arc<Server>) {
 /// as long as it took.
 async fn look_ahead(server: Arc<Server>) {
     until_measured(&server).await;
+    tokio::time::sleep(LOOK_AHEAD_AFTER).await;
     let mut known_for = None;
     loop {
         let (view, today) = (server.view(), server.today());

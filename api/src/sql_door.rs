@@ -27,7 +27,10 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream, replace_children_if_necessary};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    EmptyRecordBatchStream, ExecutionPlan, execute_stream, replace_children_if_necessary,
+};
 use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
@@ -564,6 +567,9 @@ impl Job {
     }
 }
 
+/// Rows that may be all that there are.
+const FEW_ROWS: usize = 1024;
+
 /// A query that runs.
 struct Begun {
     stream: SendableRecordBatchStream,
@@ -580,6 +586,23 @@ impl Begun {
         let first = stream.next().await.transpose()?;
         Ok(Self { stream, first })
     }
+
+    /// Waits for what follows a few rows: mostly that is the end, and until it has come another machine can still run the query.
+    async fn settled(self) -> Result<Self, DataFusionError> {
+        let Self { mut stream, first } = self;
+        if first.as_ref().is_none_or(|batch| batch.num_rows() >= FEW_ROWS) {
+            return Ok(Self { stream, first });
+        }
+        let schema = stream.schema();
+        let rest: SendableRecordBatchStream = match stream.next().await.transpose()? {
+            Some(next) => {
+                let rest = futures::stream::iter([Ok(next)]).chain(stream);
+                Box::pin(RecordBatchStreamAdapter::new(schema, rest))
+            }
+            None => Box::pin(EmptyRecordBatchStream::new(schema)),
+        };
+        Ok(Self { stream: rest, first })
+    }
 }
 
 /// Starts a query: spread over several machines where that pays, and here when it does not, or when that fails. Returns
@@ -589,7 +612,11 @@ async fn begin(frame: DataFrame) -> Result<(Begun, bool), DataFusionError> {
     if let Some(spread) = spread_of(&state)
         && let Some(Spreading { plan, context }) = spread.plan(&state, &plan).await
     {
-        match Begun::new(plan, context).await {
+        let begun = match Begun::new(plan, context).await {
+            Ok(begun) => begun.settled().await,
+            failed => failed,
+        };
+        match begun {
             Ok(begun) => return Ok((begun, true)),
             Err(error) => spread.failed(&error),
         }

@@ -110,6 +110,8 @@ pub struct View {
     base: Vec<(String, Arc<dyn TableProvider>)>,
     /// Where the rows of those are.
     rows: BTreeMap<String, Rows>,
+    /// Whether the process has seen another state of the lake before.
+    is_later: bool,
     /// Whether events may have a second revision.
     revised: bool,
     /// The views of models that need no request: `(name, sql)`.
@@ -191,6 +193,7 @@ impl Reader {
             tables: Vec::new(),
             base: Vec::new(),
             rows: BTreeMap::new(),
+            is_later: false,
             revised: false,
             plain_views: Vec::new(),
             request_views: Vec::new(),
@@ -289,6 +292,7 @@ impl Reader {
             tables,
             base: Vec::new(),
             rows,
+            is_later: !self.view.rows.is_empty(),
             revised,
             plain_views: plain_views
                 .iter()
@@ -477,6 +481,11 @@ impl View {
         &self.numbers
     }
 
+    /// Whether the process has seen another state of the lake before.
+    pub(crate) fn is_later(&self) -> bool {
+        self.is_later
+    }
+
     /// What checks found in this state and others of its lake.
     pub(crate) fn findings(&self) -> &Findings {
         &self.findings
@@ -487,9 +496,10 @@ impl View {
         &self.fingerprint
     }
 
-    /// How many numbers of metrics are remembered of this state and others of its lake.
+    /// How many numbers of metrics are remembered: answers to questions about this state, and numbers of this and other states of
+    /// its lake.
     pub fn remembered(&self) -> usize {
-        self.numbers.len()
+        self.answers.samples() + self.numbers.len()
     }
 
     /// How many numbers of metrics had to be computed so far, for this state and others of its lake, and how many were known

@@ -281,7 +281,7 @@ fn number_families(view: &View) -> [Family; 3] {
     [
         gauge(
             "lawpulse_remembered_numbers",
-            "Numbers that are remembered until the rows that they are made of change.",
+            "Numbers that are remembered: answers until something lands, and numbers until the rows that they are made of change.",
             vec![view.remembered() as f64],
         ),
         counter(

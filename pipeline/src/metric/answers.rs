@@ -42,6 +42,11 @@ impl Answers {
     /// Some 100 bytes each.
     const SAMPLES_MAX: usize = 1_000_000;
 
+    /// How many samples are remembered.
+    pub(crate) fn samples(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).samples
+    }
+
     pub(super) fn get(&self, question: &Question) -> Option<Arc<[Sample]>> {
         let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.answers.get(question).map(Arc::clone)

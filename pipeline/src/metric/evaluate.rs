@@ -111,6 +111,7 @@ async fn answer(
 /// Computes a metric for whoever asks later, if its numbers outlive landings of other days: they are remembered until the rows that
 /// they are made of change.
 pub async fn compute_ahead(view: &View, metric: &Metric, request: &Request<'_>) -> Result<()> {
+    view.numbers().begin();
     let choice = metric.parameter_values(request.parameters)?;
     if !view.numbers().outlive_landings(view, metric, request, &choice).await {
         return Ok(());
@@ -145,9 +146,15 @@ async fn compute(
     let scope_keys: Vec<ScopeKey> = request.scopes.iter().map(ScopeKey::of).collect();
     let (mut topics, mut known) = (Vec::new(), Vec::new());
     for choice in choices {
-        let of_choice = view.numbers().topics(view, metric, request, choice).await;
-        let numbers = of_choice.iter().map(|topic| view.numbers().get(topic, &scope_keys));
-        known.push(numbers.collect::<Vec<_>>());
+        let of_choice = if view.numbers().hold_for(view) {
+            view.numbers().topics(view, metric, request, choice).await
+        } else {
+            Vec::new()
+        };
+        let mut numbers: Vec<_> =
+            of_choice.iter().map(|topic| view.numbers().get(topic, &scope_keys)).collect();
+        numbers.resize(request.periods.len(), None);
+        known.push(numbers);
         topics.push(of_choice);
     }
     let open = |place: &usize| known.iter().any(|numbers| numbers[*place].is_none());
@@ -166,8 +173,10 @@ async fn compute(
                     numbers.copied().unwrap_or_default()
                 };
                 let numbers: Vec<Number> = request.scopes.iter().map(of_scope).collect();
-                let by_scope = scope_keys.iter().copied().zip(numbers.iter().copied());
-                view.numbers().keep(&topics[choice][place], by_scope);
+                if let Some(topic) = topics[choice].get(place) {
+                    let by_scope = scope_keys.iter().copied().zip(numbers.iter().copied());
+                    view.numbers().keep(topic, by_scope);
+                }
                 known[choice][place] = Some(numbers);
             }
         }

@@ -1,6 +1,6 @@
 //! Remembers numbers of metrics for as long as the rows that they are made of stay the same, whatever lands meanwhile.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
@@ -32,6 +32,7 @@ pub(crate) struct Numbers {
     computed: AtomicU64,
     /// How many did not.
     found: AtomicU64,
+    is_used: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +98,17 @@ impl Numbers {
     pub(crate) fn len(&self) -> usize {
         let remembered = self.remembered();
         remembered.size + remembered.old.values().map(|known| known.by_scope.len()).sum::<usize>()
+    }
+
+    /// Remembers from now on, also what is asked about the first state that this process sees of its lake: before, there is
+    /// nothing that it would be remembered for, and to find out where a query looks takes as long as to plan it.
+    pub(super) fn begin(&self) {
+        self.is_used.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether numbers of a state are remembered.
+    pub(super) fn hold_for(&self, view: &View) -> bool {
+        view.is_later() || self.is_used.load(Ordering::Relaxed)
     }
 
     /// Counts numbers that were asked for.

@@ -160,10 +160,14 @@ fn what_lands_changes_every_number_that_it_should_and_leaves_others_remembered()
     let mut lake = simulated_district();
     let mut reader = lake.reader();
     let periods = months("2024-11-01", "2026-01-01");
+    // Nothing is remembered of a state that nothing has landed on.
+    correct_cases_and_inspections(&mut lake);
+    lake.refresh();
+    assert!(wait(reader.update()).unwrap());
     everything(&reader.view(), &periods);
     let (all, _) = reader.view().computed_and_found();
     let mut computed = Vec::new();
-    let changes = [go_on, withdraw_of_a_summer, correct_cases_and_inspections, register_an_officer];
+    let changes = [go_on, withdraw_of_a_summer, register_an_officer];
     for (place, change) in changes.into_iter().enumerate() {
         change(&mut lake);
         lake.refresh();
@@ -196,6 +200,11 @@ fn a_month_that_is_known_is_not_asked_again_with_others_or_after_events_of_anoth
         (samples.iter().map(|sample| sample.value).collect(), computed)
     };
     let one = Some(1.0);
+    // Of the first state nothing is remembered.
+    assert_eq!(patrols(&reader.view(), "2024-01-01", "2024-03-01"), (vec![one, one], 2));
+    lake.land(&[patrol("5", "2024-05-20")]);
+    lake.refresh();
+    assert!(wait(reader.update()).unwrap());
     assert_eq!(patrols(&reader.view(), "2024-01-01", "2024-03-01"), (vec![one, one], 2));
     assert_eq!(patrols(&reader.view(), "2024-01-01", "2024-04-01"), (vec![one, one, one], 1));
     lake.land(&[patrol("4", "2024-02-20")]);
