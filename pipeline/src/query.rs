@@ -110,8 +110,6 @@ pub struct View {
     base: Vec<(String, Arc<dyn TableProvider>)>,
     /// Where the rows of those are.
     rows: BTreeMap<String, Rows>,
-    /// Whether the process has seen another state of the lake before.
-    is_later: bool,
     /// Whether events may have a second revision.
     revised: bool,
     /// The views of models that need no request: `(name, sql)`.
@@ -193,7 +191,6 @@ impl Reader {
             tables: Vec::new(),
             base: Vec::new(),
             rows: BTreeMap::new(),
-            is_later: false,
             revised: false,
             plain_views: Vec::new(),
             request_views: Vec::new(),
@@ -292,7 +289,6 @@ impl Reader {
             tables,
             base: Vec::new(),
             rows,
-            is_later: !self.view.rows.is_empty(),
             revised,
             plain_views: plain_views
                 .iter()
@@ -479,11 +475,6 @@ impl View {
     /// What metrics have been asked about this state and others of its lake.
     pub(crate) fn numbers(&self) -> &metric::Numbers {
         &self.numbers
-    }
-
-    /// Whether the process has seen another state of the lake before.
-    pub(crate) fn is_later(&self) -> bool {
-        self.is_later
     }
 
     /// What checks found in this state and others of its lake.

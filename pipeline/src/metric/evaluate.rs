@@ -108,7 +108,7 @@ async fn answer(
     Ok(answers)
 }
 
-/// Computes a metric for whoever asks later, if its numbers outlive landings of other days: they are remembered until the rows that
+/// Computes a metric for whoever asks later of this state or another of the same reader, which remembers numbers from then on; if its numbers outlive landings of other days: they are remembered until the rows that
 /// they are made of change.
 pub async fn compute_ahead(view: &View, metric: &Metric, request: &Request<'_>) -> Result<()> {
     view.numbers().begin();
@@ -146,7 +146,7 @@ async fn compute(
     let scope_keys: Vec<ScopeKey> = request.scopes.iter().map(ScopeKey::of).collect();
     let (mut topics, mut known) = (Vec::new(), Vec::new());
     for choice in choices {
-        let of_choice = if view.numbers().hold_for(view) {
+        let of_choice = if view.numbers().are_used() {
             view.numbers().topics(view, metric, request, choice).await
         } else {
             Vec::new()

@@ -100,15 +100,15 @@ impl Numbers {
         remembered.size + remembered.old.values().map(|known| known.by_scope.len()).sum::<usize>()
     }
 
-    /// Remembers from now on, also what is asked about the first state that this process sees of its lake: before, there is
-    /// nothing that it would be remembered for, and to find out where a query looks takes as long as to plan it.
+    /// Remembers from now on. A process that soon ends has nothing to remember for, and to find out where a query looks takes as
+    /// long as to plan it.
     pub(super) fn begin(&self) {
         self.is_used.store(true, Ordering::Relaxed);
     }
 
-    /// Whether numbers of a state are remembered.
-    pub(super) fn hold_for(&self, view: &View) -> bool {
-        view.is_later() || self.is_used.load(Ordering::Relaxed)
+    /// Whether numbers are remembered.
+    pub(super) fn are_used(&self) -> bool {
+        self.is_used.load(Ordering::Relaxed)
     }
 
     /// Counts numbers that were asked for.
