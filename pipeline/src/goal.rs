@@ -29,9 +29,7 @@ use crate::metric::{Catalogue, Direction, Kind as MetricKind};
 pub use backtest::Backtest;
 pub use forecast::{Forecast, Method};
 pub use history::{Change, ChangeKind, record};
-pub(crate) use history::{
-    PATH as CHANGES_PATH, batches as change_batches, schema as change_schema,
-};
+pub(crate) use history::{PATH as CHANGES_PATH, schema as change_schema};
 pub use path::{Path, Step};
 pub use status::Status;
 pub use track::{Progress, Tried, track, try_forecasts};

@@ -197,21 +197,13 @@ async fn ids(lake: &Lake, definition: &Definition) -> Result<HashSet<String>> {
     Ok(rows.into_values().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
-/// A reference table's rows; without a table there are none.
-async fn batches(lake: &Lake, definition: &Definition) -> Result<Vec<RecordBatch>> {
-    match lake.table(&definition.path()).await? {
-        Some(table) => read_all(&table).await,
-        None => Ok(Vec::new()),
-    }
-}
-
 /// A reference table's rows: the lake's own, and those of the definitions whose key the lake does not have.
 pub(crate) async fn rows_with_shipped(
     lake: &Lake,
     definitions: &Definitions,
     definition: &Definition,
 ) -> Result<Vec<RecordBatch>> {
-    let own = batches(lake, definition).await?;
+    let own = rows_in(lake, &definition.path()).await?;
     let file = format!("reference/{}.csv", definition.name);
     let shipped = definitions.file(&file).ok();
     // A lake of an older version has tables with fewer columns.
@@ -225,6 +217,14 @@ pub(crate) async fn rows_with_shipped(
     };
     rows.extend(stored_rows(lake, definition).await?);
     Ok(vec![batch_of(definition, rows.values())?])
+}
+
+/// The rows of a small table by its folder in the lake; without a table there are none.
+pub(crate) async fn rows_in(lake: &Lake, path: &str) -> Result<Vec<RecordBatch>> {
+    match lake.table(path).await? {
+        Some(table) => read_all(&table).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Reads a whole small table without partitions.
@@ -254,7 +254,7 @@ pub(crate) async fn first_postings(lake: &Lake) -> Result<Vec<(String, String)>>
 
 async fn stored_rows(lake: &Lake, definition: &Definition) -> Result<Rows> {
     let mut rows = Rows::new();
-    for batch in batches(lake, definition).await? {
+    for batch in rows_in(lake, &definition.path()).await? {
         for position in 0..batch.num_rows() {
             let row: Row = definition
                 .columns

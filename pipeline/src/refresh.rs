@@ -639,10 +639,7 @@ async fn open_numbers(lake: &Lake) -> Result<Option<Table>> {
 
 /// The rows of the dictionary of officers; without one there are none.
 pub(crate) async fn officer_numbers(lake: &Lake) -> Result<Vec<RecordBatch>> {
-    match open_numbers(lake).await? {
-        Some(table) => reference::read_all(&table).await,
-        None => Ok(Vec::new()),
-    }
+    reference::rows_in(lake, &path_of(OFFICER_NUMBERS)).await
 }
 
 /// The dictionary of officers at one of its versions.

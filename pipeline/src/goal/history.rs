@@ -74,7 +74,7 @@ pub async fn record(
     goals: &Goals,
     today: NaiveDate,
 ) -> Result<Vec<Change>> {
-    let known = changes_in(&batches(lake).await?);
+    let known = changes_in(&reference::rows_in(lake, PATH).await?);
     let changes = changes(&known, goals, today);
     if changes.is_empty() {
         return Ok(changes);
@@ -156,14 +156,6 @@ pub(crate) fn schema() -> SchemaRef {
         Field::new("keys", DataType::Utf8, true),
         Field::new("text", DataType::Utf8, true),
     ]))
-}
-
-/// The rows of `goal_changes`; without a table there are none.
-pub(crate) async fn batches(lake: &Lake) -> Result<Vec<RecordBatch>> {
-    match lake.table(PATH).await? {
-        Some(table) => reference::read_all(&table).await,
-        None => Ok(Vec::new()),
-    }
 }
 
 fn batch_of(changes: &[Change]) -> Result<RecordBatch> {

@@ -80,7 +80,9 @@ impl Reader {
         };
         let numbers = self.keep_small(OFFICER_NUMBERS, &path, read).await?;
         kept.insert(OFFICER_NUMBERS.to_owned(), numbers);
-        let read = async || Ok((goal::change_schema(), goal::change_batches(&self.lake).await?));
+        let read = async || {
+            Ok((goal::change_schema(), reference::rows_in(&self.lake, goal::CHANGES_PATH).await?))
+        };
         let changes = self.keep_small("goal_changes", goal::CHANGES_PATH, read).await?;
         kept.insert("goal_changes".to_owned(), changes);
         for (name, batch) in shipped_tables(&self.definitions)? {

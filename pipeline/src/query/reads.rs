@@ -16,6 +16,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Volatili
 use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
 
+use super::REQUEST_TABLES;
 use crate::memory::{MemoryTable, Part, new_id};
 
 type DataResult<T> = datafusion::common::Result<T>;
@@ -67,10 +68,6 @@ pub(crate) struct Reads {
     is_steady: bool,
 }
 
-/// The tables of a question itself: they are the same for the same question.
-const OWN: [&str; 6] =
-    ["periods", "period_days", "scope_orgs", "scope_levels", "scope_districts", "choices"];
-
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Scan {
     table: String,
@@ -93,30 +90,34 @@ enum Side {
     Before,
 }
 
-/// A day, as a distance from one that the question names.
+/// A day, as so many days after one that the question names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Day {
-    Fixed(i32),
-    From(i32),
-    To(i32),
-    AsOf(i32),
+struct Day {
+    named: Named,
+    days: i32,
+}
+
+/// A day that a query has a name for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    /// The first day of 1970, from which days are counted.
+    First,
+    From,
+    To,
+    AsOf,
 }
 
 impl Day {
-    /// The parameter that a query has for it.
-    fn named(id: &str) -> Option<Self> {
-        match id {
-            "$from" => Some(Self::From(0)),
-            "$to" => Some(Self::To(0)),
-            "$as_of" => Some(Self::AsOf(0)),
-            _ => None,
-        }
-    }
-
     fn of(expr: &Expr) -> Option<Self> {
+        let named = |named| Some(Self { named, days: 0 });
         match expr {
-            Expr::Literal(ScalarValue::Date32(Some(day)), _) => Some(Self::Fixed(*day)),
-            Expr::Placeholder(placeholder) => Self::named(&placeholder.id),
+            Expr::Literal(ScalarValue::Date32(Some(day)), _) => named(Named::First)?.after(*day),
+            Expr::Placeholder(placeholder) => match placeholder.id.as_str() {
+                "$from" => named(Named::From),
+                "$to" => named(Named::To),
+                "$as_of" => named(Named::AsOf),
+                _ => None,
+            },
             Expr::Cast(cast) if *cast.field.data_type() == DataType::Date32 => Self::of(&cast.expr),
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => {
                 Self::of(left)?.after(days(right)?)
@@ -129,22 +130,17 @@ impl Day {
     }
 
     fn after(self, days: i32) -> Option<Self> {
-        Some(match self {
-            Self::Fixed(day) => Self::Fixed(day.checked_add(days)?),
-            Self::From(day) => Self::From(day.checked_add(days)?),
-            Self::To(day) => Self::To(day.checked_add(days)?),
-            Self::AsOf(day) => Self::AsOf(day.checked_add(days)?),
-        })
+        Some(Self { days: self.days.checked_add(days)?, ..self })
     }
 
     fn on(self, asked: Asked) -> i32 {
-        let (named, days) = match self {
-            Self::Fixed(day) => (0, day),
-            Self::From(days) => (asked.from, days),
-            Self::To(days) => (asked.to, days),
-            Self::AsOf(days) => (asked.as_of, days),
+        let named = match self.named {
+            Named::First => 0,
+            Named::From => asked.from,
+            Named::To => asked.to,
+            Named::AsOf => asked.as_of,
         };
-        named.saturating_add(days)
+        named.saturating_add(self.days)
     }
 }
 
@@ -256,7 +252,7 @@ impl Reads {
                     .map(|part| part.id())
                     .collect(),
                 Some(Rows::Stored(version)) => vec![*version],
-                None if OWN.contains(&table.as_str()) => Vec::new(),
+                None if is_own(table) => Vec::new(),
                 // Nobody knows when it changes.
                 None => vec![new_id()],
             };
@@ -268,6 +264,11 @@ impl Reads {
         }
         Footprint(*hasher.finalize().as_bytes())
     }
+}
+
+/// Whether it is a table of the question itself, which is the same for the same question.
+fn is_own(table: &str) -> bool {
+    REQUEST_TABLES.contains(&table) || table == "choices"
 }
 
 /// Whether a query calls only functions that give the same for the same.
