@@ -38,7 +38,8 @@ export function askFor(accept, sql, { parameters = [], signal = page.abort.signa
 }
 
 // The same, the rows as objects.
-export const ask = async (sql, parameters = []) => (await (await askFor("application/json", sql, { parameters })).json()).rows;
+export const ask = async (sql, parameters = []) =>
+  (await (await askFor("application/json", sql, { parameters })).json()).rows;
 
 export function explain(error) {
   if (!(error instanceof ApiError)) return t().failed(error.message);
@@ -47,7 +48,8 @@ export function explain(error) {
   return error.status < 500 ? t().refused(error.message) : t().failed(error.message);
 }
 
-const readable = (query) => query.toString().replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%2C", ",").replaceAll("*", "*");
+const readable = (query) =>
+  query.toString().replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%2C", ",").replaceAll("*", "*");
 
 export function metricUrl(id, { from, to }, grain, more = {}, of = "") {
   return `/api/v1/metrics/${id}${of}?${readable(new URLSearchParams({ from, to, grain, scope: page.scope, ...more }))}`;
@@ -70,13 +72,18 @@ const levelOf = (scope) => LEVELS.indexOf(known(scope)?.org_kind || known(scope)
 
 // What a scope is compared by, asked for at once: its districts if it has several, else its units; of a unit those beside it.
 export function membersOf(scope) {
-  const level = levelOf(scope), { kind, under } = known(scope) ?? {};
+  const level = levelOf(scope),
+    { kind, under } = known(scope) ?? {};
   // A district that is nobody's part holds all units of its lake, whatever it is called.
   if (level > 0) return kind === "org" ? `${scope}/${PLURALS[level - 1]}/*` : `${PLURALS[level - 1]}/*`;
-  if (level === 0 || ["kind", "area"].includes(kind)) return kind === "org" && !under ? `${page.whole}/*` : `${scope}/*`;
+  if (level === 0 || ["kind", "area"].includes(kind))
+    return kind === "org" && !under ? `${page.whole}/*` : `${scope}/*`;
   if (under && known(under)) return `${under}/*`;
   if (page.scopes.length === 0 || LEVELS.includes(known(page.whole)?.kind)) return `${page.whole}/*`;
-  return page.scopes.filter(isUnit).map((each) => each.scope).join(",");
+  return page.scopes
+    .filter(isUnit)
+    .map((each) => each.scope)
+    .join(",");
 }
 
 export const isUnit = ({ kind }) => kind === "org";
@@ -87,7 +94,9 @@ export const isLevel = (scope) => LEVELS.includes(known(scope)?.org_kind);
 // Where more of a scope is: the units of a district, or the one unit.
 export const pageOf = (scope) => (isLevel(scope) ? "units" : "unit");
 export async function unitsOf(url) {
-  const rows = await rowsOf(url), units = rows.filter((row) => !isLevel(row.scope));
+  const rows = await rowsOf(url),
+    units = rows.filter((row) => !isLevel(row.scope));
   return units.length ? units : rows;
 }
-export const unitNameOf = (row) => (!isZh() && page.scopes.find((each) => each.scope === row.scope)?.name_en) || row.scope_name || row.scope;
+export const unitNameOf = (row) =>
+  (!isZh() && page.scopes.find((each) => each.scope === row.scope)?.name_en) || row.scope_name || row.scope;

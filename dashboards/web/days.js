@@ -17,23 +17,37 @@ export function addMonths(day, n) {
 }
 
 function monthsBetween(from, to) {
-  const a = asDate(from), b = asDate(to);
+  const a = asDate(from),
+    b = asDate(to);
   return (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth();
 }
 
 export function period(kind, from, to) {
   const month = (day) => day.slice(0, 7);
-  const keys = { year: () => from.slice(0, 4), quarter: () => `${from.slice(0, 4)}-Q${(Number(from.slice(5, 7)) + 2) / 3}`, months: () => `${month(from)}..${month(addDays(to, -1))}`, custom: () => "" };
+  const keys = {
+    year: () => from.slice(0, 4),
+    quarter: () => `${from.slice(0, 4)}-Q${(Number(from.slice(5, 7)) + 2) / 3}`,
+    months: () => `${month(from)}..${month(addDays(to, -1))}`,
+    custom: () => "",
+  };
   return { kind, from, to, key: keys[kind]() };
 }
 
 export const yearPeriod = (year) => period("year", `${year}-01-01`, `${Number(year) + 1}-01-01`);
-export const quarterPeriod = (day) => period("quarter", addMonths(day, -((Number(day.slice(5, 7)) - 1) % 3)), addMonths(day, 3 - ((Number(day.slice(5, 7)) - 1) % 3)));
-export const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(asDate(text).getTime()) && asDay(asDate(text)) === text;
+export const quarterPeriod = (day) =>
+  period(
+    "quarter",
+    addMonths(day, -((Number(day.slice(5, 7)) - 1) % 3)),
+    addMonths(day, 3 - ((Number(day.slice(5, 7)) - 1) % 3)),
+  );
+export const isDay = (text) =>
+  /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(asDate(text).getTime()) && asDay(asDate(text)) === text;
 
 // Null when the parameters name no period; undefined when they are not understood.
 export function periodOf(params) {
-  const key = params.get("period"), from = params.get("from"), to = params.get("to");
+  const key = params.get("period"),
+    from = params.get("from"),
+    to = params.get("to");
   if (!key && !from && !to) return null;
   if (from || to) return isDay(from ?? "") && isDay(to ?? "") && from < to ? period("custom", from, to) : undefined;
   if (/^\d{4}$/.test(key)) return yearPeriod(key);
@@ -46,7 +60,8 @@ export function periodOf(params) {
 
 // The last full year of the data, or the year of the newest event when none is full.
 export function defaultPeriod({ first, last }) {
-  const year = Number(last.slice(0, 4)), full = last.endsWith("-12-31") ? year : year - 1;
+  const year = Number(last.slice(0, 4)),
+    full = last.endsWith("-12-31") ? year : year - 1;
   return yearPeriod(full >= Number(first.slice(0, 4)) ? full : year);
 }
 
@@ -62,7 +77,11 @@ export function chartWindow({ from, to }, { first, last }) {
   const start = monthsBetween(monthOf(from), end) < SHORTEST_CHART_MONTHS ? addMonths(end, -12) : monthOf(from);
   const window = { from: later(start, monthOf(first)), to: sooner(end, addMonths(last, 1)) };
   const shown = window.from < window.to ? window : { from: monthOf(from), to: end };
-  return { ...shown, context: shown.from < monthOf(from), partial: addDays(shown.to, -1) > last && last >= shown.from ? last : null };
+  return {
+    ...shown,
+    context: shown.from < monthOf(from),
+    partial: addDays(shown.to, -1) > last && last >= shown.from ? last : null,
+  };
 }
 
 // The last month of the period that the data cover in full, or else the newest that they touch.

@@ -11,7 +11,10 @@ addWords({
 
 // The numbers on a day: `past`, and `soon` for each number of days in `within`.
 export async function limitsOn(day, within, more = {}) {
-  const [[past], due] = await Promise.all([rowsOf(metricUrl("clocks_overdue", day, "all", more)), rowsByValue("clocks_due", day, "all", "within", within, more)]);
+  const [[past], due] = await Promise.all([
+    rowsOf(metricUrl("clocks_overdue", day, "all", more)),
+    rowsByValue("clocks_due", day, "all", "within", within, more),
+  ]);
   return { past: past?.value, within, soon: due.map(([row]) => row?.value) };
 }
 

@@ -6,16 +6,50 @@ import { count, moment, t, today } from "./language.js";
 import { address, go, pick, start } from "./page.js";
 import { page } from "./state.js";
 
-const PAGE_ROWS = 100, TEXT_SHOWN = 500;
+const PAGE_ROWS = 100,
+  TEXT_SHOWN = 500;
 
 const words = {
   zh: {
-    heading: "拒收记录", sub: "没有落库的日志行及其原因；一行也不丢，改好后可重新落库。", summary: "按原因", lines: "拒收的行", reason: "原因", sourceName: "来源", count: "行数", newest: "最近落库",
-    landed: "落库时间", file: "文件", line: "行号", detail: "细节", text: "原文", fileFilter: "文件名含", clear: "清除筛选", remedy: "处理：", moreLines: (n) => `再显示 ${n} 行`, shownOf: (n, all) => `显示 ${n} / ${all} 行，最新在前`,
-    withheldText: "细节和原文可能含个人信息，只向审计员显示；您可按文件和行号到源系统核对。", notUtf8: "（不是 UTF-8）", cut: (n) => `…（共 ${n} 字符，CSV 含全文）`,
-    nobody: "没有拒收的行：所有日志行都已落库。", noMatch: "没有符合筛选的行。", exporting: "正在导出…", exported: "已导出。", totals: (n, reasons) => `共 ${n} 行，${reasons} 种原因。`, lineFilters: "筛选", allLines: "全部", show: (what) => `只看：${what}`,
-    again: ["改好映射或补登单位后，在下方“再试一次”，或运行 ", "；每行只落库一次。源数据有误的，取回原文（", "）改好后推送到 ", "。"],
-    replay: "再试一次", replaying: "正在重试…", replayed: (told) => `重试 ${count(told.tried)} 行：落库 ${count(told.landed)}，已有 ${count(told.duplicate)}，仍被拒 ${count(told.rejected)}${told.cut ? `；${count(told.cut)} 行过长只存了开头，请从原文件重新落库` : ""}。`,
+    heading: "拒收记录",
+    sub: "没有落库的日志行及其原因；一行也不丢，改好后可重新落库。",
+    summary: "按原因",
+    lines: "拒收的行",
+    reason: "原因",
+    sourceName: "来源",
+    count: "行数",
+    newest: "最近落库",
+    landed: "落库时间",
+    file: "文件",
+    line: "行号",
+    detail: "细节",
+    text: "原文",
+    fileFilter: "文件名含",
+    clear: "清除筛选",
+    remedy: "处理：",
+    moreLines: (n) => `再显示 ${n} 行`,
+    shownOf: (n, all) => `显示 ${n} / ${all} 行，最新在前`,
+    withheldText: "细节和原文可能含个人信息，只向审计员显示；您可按文件和行号到源系统核对。",
+    notUtf8: "（不是 UTF-8）",
+    cut: (n) => `…（共 ${n} 字符，CSV 含全文）`,
+    nobody: "没有拒收的行：所有日志行都已落库。",
+    noMatch: "没有符合筛选的行。",
+    exporting: "正在导出…",
+    exported: "已导出。",
+    totals: (n, reasons) => `共 ${n} 行，${reasons} 种原因。`,
+    lineFilters: "筛选",
+    allLines: "全部",
+    show: (what) => `只看：${what}`,
+    again: [
+      "改好映射或补登单位后，在下方“再试一次”，或运行 ",
+      "；每行只落库一次。源数据有误的，取回原文（",
+      "）改好后推送到 ",
+      "。",
+    ],
+    replay: "再试一次",
+    replaying: "正在重试…",
+    replayed: (told) =>
+      `重试 ${count(told.tried)} 行：落库 ${count(told.landed)}，已有 ${count(told.duplicate)}，仍被拒 ${count(told.rejected)}${told.cut ? `；${count(told.cut)} 行过长只存了开头，请从原文件重新落库` : ""}。`,
     reasons: {
       malformed_json: ["不是有效的 JSON", "每行须是一个完整的 JSON 对象：检查截断、跨行写入和多余的逗号。"],
       invalid_utf8: ["编码不是 UTF-8", "由源系统以 UTF-8 导出（常见的是 GBK），再重新落库。"],
@@ -43,33 +77,109 @@ const words = {
     unknownReason: "查看该行的细节，改正映射或源数据。",
   },
   en: {
-    heading: "Refused lines", sub: "Lines that did not land, and why. None is lost: mend what is wrong and land them again.", summary: "By reason", lines: "The lines", reason: "Reason", sourceName: "Source", count: "Lines", newest: "Last landed",
-    landed: "Landed", file: "File", line: "Line", detail: "Detail", text: "The line", fileFilter: "File name contains", clear: "Clear the filters", remedy: "What to do: ", moreLines: (n) => `Show ${n} more`, shownOf: (n, all) => `${n} of ${all} lines, the newest first`,
-    withheldText: "Details and the lines themselves may hold personal data and are shown to auditors only; file and line lead to them in the source.", notUtf8: "(not UTF-8)", cut: (n) => `… (${n} characters; the CSV has them all)`,
-    nobody: "Nothing was refused: every line has landed.", noMatch: "No line matches the filters.", exporting: "Exporting …", exported: "Exported.", totals: (n, reasons) => `${n} lines, ${reasons} reasons.`, lineFilters: "Filters", allLines: "All", show: (what) => `Show only: ${what}`,
-    again: ["When the mapping is mended or the units are registered, try them again below, or with ", "; a line lands once. Where the source is wrong, mend its lines (", ") and push them to ", "."],
-    replay: "Try again", replaying: "Trying …", replayed: (told) => `Tried ${count(told.tried)}: landed ${count(told.landed)}, there already ${count(told.duplicate)}, refused again ${count(told.rejected)}${told.cut ? `; of ${count(told.cut)} only the beginning was kept: land them again from their files` : ""}.`,
+    heading: "Refused lines",
+    sub: "Lines that did not land, and why. None is lost: mend what is wrong and land them again.",
+    summary: "By reason",
+    lines: "The lines",
+    reason: "Reason",
+    sourceName: "Source",
+    count: "Lines",
+    newest: "Last landed",
+    landed: "Landed",
+    file: "File",
+    line: "Line",
+    detail: "Detail",
+    text: "The line",
+    fileFilter: "File name contains",
+    clear: "Clear the filters",
+    remedy: "What to do: ",
+    moreLines: (n) => `Show ${n} more`,
+    shownOf: (n, all) => `${n} of ${all} lines, the newest first`,
+    withheldText:
+      "Details and the lines themselves may hold personal data and are shown to auditors only; file and line lead to them in the source.",
+    notUtf8: "(not UTF-8)",
+    cut: (n) => `… (${n} characters; the CSV has them all)`,
+    nobody: "Nothing was refused: every line has landed.",
+    noMatch: "No line matches the filters.",
+    exporting: "Exporting …",
+    exported: "Exported.",
+    totals: (n, reasons) => `${n} lines, ${reasons} reasons.`,
+    lineFilters: "Filters",
+    allLines: "All",
+    show: (what) => `Show only: ${what}`,
+    again: [
+      "When the mapping is mended or the units are registered, try them again below, or with ",
+      "; a line lands once. Where the source is wrong, mend its lines (",
+      ") and push them to ",
+      ".",
+    ],
+    replay: "Try again",
+    replaying: "Trying …",
+    replayed: (told) =>
+      `Tried ${count(told.tried)}: landed ${count(told.landed)}, there already ${count(told.duplicate)}, refused again ${count(told.rejected)}${told.cut ? `; of ${count(told.cut)} only the beginning was kept: land them again from their files` : ""}.`,
     reasons: {
-      malformed_json: ["Not valid JSON", "Each line has to be one whole JSON object: look for cut lines, objects over several lines and stray commas."],
+      malformed_json: [
+        "Not valid JSON",
+        "Each line has to be one whole JSON object: look for cut lines, objects over several lines and stray commas.",
+      ],
       invalid_utf8: ["Not UTF-8", "Have the source export UTF-8 (it is often GBK), and land it again."],
-      line_too_long: ["Line too long", "Look for missing line ends; if lines are that long, raise max_line_bytes in the mapping."],
-      malformed_row: ["Another number of fields than the header", "Look at the CSV's quotes and separators: quotes come in pairs, values with commas need them."],
-      wrong_type: ["Wrong type", "Check which column the mapping names for this field, or have the source mend its type."],
+      line_too_long: [
+        "Line too long",
+        "Look for missing line ends; if lines are that long, raise max_line_bytes in the mapping.",
+      ],
+      malformed_row: [
+        "Another number of fields than the header",
+        "Look at the CSV's quotes and separators: quotes come in pairs, values with commas need them.",
+      ],
+      wrong_type: [
+        "Wrong type",
+        "Check which column the mapping names for this field, or have the source mend its type.",
+      ],
       missing_type: ["No event type", "Name a column for event_type in the mapping, or give it a fixed value."],
-      missing_time: ["No time", "Check which column the mapping names for occurred_at; have the source fill it in where it is missing."],
+      missing_time: [
+        "No time",
+        "Check which column the mapping names for occurred_at; have the source fill it in where it is missing.",
+      ],
       bad_time: ["Time cannot be read", "Write the format of this time into time_formats of the mapping."],
       future_time: ["Time after the landing", "Check the clock of the source, and the mapping's time zone (zone)."],
-      time_before_1990: ["Time before 1990", "Mostly an empty or a default value: have the source mend it, or check format and unit of the time."],
-      missing_org: ["No unit", "Name a column for org_id in the mapping; have the source fill it in where it is missing."],
-      unknown_org: ["Unit not registered", "Land the register of units first (--source reference orgs.csv), or check the unit's code."],
-      delete_without_revision: ["Deletion without a revision", "A deletion needs a revision, above that of the event which it withdraws."],
-      missing_value: ["A demanded cell is empty", "Have the source fill it in; where it need not be filled, change the rule ([[rule]]) in the mapping."],
+      time_before_1990: [
+        "Time before 1990",
+        "Mostly an empty or a default value: have the source mend it, or check format and unit of the time.",
+      ],
+      missing_org: [
+        "No unit",
+        "Name a column for org_id in the mapping; have the source fill it in where it is missing.",
+      ],
+      unknown_org: [
+        "Unit not registered",
+        "Land the register of units first (--source reference orgs.csv), or check the unit's code.",
+      ],
+      delete_without_revision: [
+        "Deletion without a revision",
+        "A deletion needs a revision, above that of the event which it withdraws.",
+      ],
+      missing_value: [
+        "A demanded cell is empty",
+        "Have the source fill it in; where it need not be filled, change the rule ([[rule]]) in the mapping.",
+      ],
       unknown_code: ["Code not in the list", "Add it to the list in the mapping, or have the source mend it."],
-      value_too_long: ["Text too long", "Have the source mend it; where the limit is wrong, change max_length in the mapping."],
-      bad_uscc: ["Wrong unified social credit code", "Have the source check it: 18 characters, the last is a check character (GB 32100)."],
-      bad_id_card: ["Wrong identity number", "Have the source check it: 18 characters, the last is a check digit (GB 11643)."],
+      value_too_long: [
+        "Text too long",
+        "Have the source mend it; where the limit is wrong, change max_length in the mapping.",
+      ],
+      bad_uscc: [
+        "Wrong unified social credit code",
+        "Have the source check it: 18 characters, the last is a check character (GB 32100).",
+      ],
+      bad_id_card: [
+        "Wrong identity number",
+        "Have the source check it: 18 characters, the last is a check digit (GB 11643).",
+      ],
       bad_item_code: ["Wrong item code", "Have the source check its length and form."],
-      bad_amount: ["Amount cannot be read", "An amount is a number from 0, exact to the fen; check the unit (yuan or wan yuan) in the mapping."],
+      bad_amount: [
+        "Amount cannot be read",
+        "An amount is a number from 0, exact to the fen; check the unit (yuan or wan yuan) in the mapping.",
+      ],
       times_out_of_order: ["Times out of order", "Have the source check both dates."],
       bad_batch: ["Wrong batch number", "A batch number is yyyymmdd and a sequence of up to nine digits."],
     },
@@ -88,8 +198,12 @@ const SUMMARY = `select reason, source, count(*) as lines, max(landed_at) as new
 
 // The condition of the filters, and its parameters.
 function filtered() {
-  const { reason, source, file } = page.own, parameters = [], conditions = [];
-  const add = (value, write) => { if (value) conditions.push(write(`$${parameters.push(value)}`)); };
+  const { reason, source, file } = page.own,
+    parameters = [],
+    conditions = [];
+  const add = (value, write) => {
+    if (value) conditions.push(write(`$${parameters.push(value)}`));
+  };
   add(reason, (value) => `reason = ${value}`);
   add(source, (value) => `source = ${value}`);
   add(file, (value) => `strpos(lower(file), lower(${value})) > 0`);
@@ -148,19 +262,37 @@ async function drawAll() {
 }
 
 function howToLandAgain() {
-  const [first, second, third, last] = t().again, command = (text) => element("code", {}, text);
-  return element("p", { class: "summary" }, first, command("lawpulse rejects replay --lake LAKE"), second, command("lawpulse rejects export --lake LAKE"), third, command("POST /api/v1/events"), last);
+  const [first, second, third, last] = t().again,
+    command = (text) => element("code", {}, text);
+  return element(
+    "p",
+    { class: "summary" },
+    first,
+    command("lawpulse rejects replay --lake LAKE"),
+    second,
+    command("lawpulse rejects export --lake LAKE"),
+    third,
+    command("POST /api/v1/events"),
+    last,
+  );
 }
 
 function drawSummary(body, rows) {
   if (!rows.length) return body.replaceChildren(state("good", `✓ ${t().nobody}`));
   const { reason, source } = page.own;
-  const link = (row) => choice({ reason: row.reason, source: row.source }, t().show(`${reasonName(row.reason)} · ${row.source}`), ...reasonText(row.reason));
+  const link = (row) =>
+    choice(
+      { reason: row.reason, source: row.source },
+      t().show(`${reasonName(row.reason)} · ${row.source}`),
+      ...reasonText(row.reason),
+    );
   const lines = rows.map((row) => ({
     class: row.reason === reason && (!source || row.source === source) ? "chosen" : null,
     cells: [
       { class: "text", cell: [link(row), element("p", { class: "remedy" }, t().remedy, remedyOf(row.reason))] },
-      { class: "text", cell: row.source }, { class: "strong", cell: count(row.lines) }, moment(row.newest),
+      { class: "text", cell: row.source },
+      { class: "strong", cell: count(row.lines) },
+      moment(row.newest),
     ],
   }));
   const columns = [{ text: t().reason, class: "text" }, { text: t().sourceName, class: "text" }, t().count, t().newest];
@@ -175,17 +307,26 @@ function drawSummary(body, rows) {
 // ---- The filters. ----
 
 function drawFilters(rows) {
-  const names = (key) => [...new Set(rows.map((row) => row[key]))].sort(), all = ["", t().allLines];
-  const reasons = names("reason").map((code) => [code, `${reasonName(code)} (${code})`]), sources = names("source").map((name) => [name, name]);
+  const names = (key) => [...new Set(rows.map((row) => row[key]))].sort(),
+    all = ["", t().allLines];
+  const reasons = names("reason").map((code) => [code, `${reasonName(code)} (${code})`]),
+    sources = names("source").map((name) => [name, name]);
   const { reason, source, file } = page.own;
   const filter = (name) => (value) => go({ own: { [name]: value } });
   const focused = document.activeElement?.id;
-  const input = element("input", { type: "search", id: "reject-file", value: file, change: () => filter("file")(input.value.trim()) });
+  const input = element("input", {
+    type: "search",
+    id: "reject-file",
+    value: file,
+    change: () => filter("file")(input.value.trim()),
+  });
   $("reject-filters").replaceChildren(
     pick("reject-reason", t().reason, [all, ...reasons], reason, filter("reason")),
     pick("reject-source", t().sourceName, [all, ...sources], source, filter("source")),
     element("label", {}, element("span", {}, t().fileFilter), input),
-    ...(reason || source || file ? [element("button", { type: "button", id: "reject-clear", click: clear }, t().clear)] : []),
+    ...(reason || source || file
+      ? [element("button", { type: "button", id: "reject-clear", click: clear }, t().clear)]
+      : []),
   );
   if (focused) $(focused)?.focus();
 }
@@ -200,12 +341,25 @@ async function clear() {
 const baseName = (file) => file?.split(/[\\/]/).at(-1) ?? "";
 
 function lineOf(row, isShown) {
-  const text = row.text === null ? t().notUtf8 : row.characters > TEXT_SHOWN ? row.text + t().cut(count(row.characters)) : row.text;
+  const text =
+    row.text === null
+      ? t().notUtf8
+      : row.characters > TEXT_SHOWN
+        ? row.text + t().cut(count(row.characters))
+        : row.text;
   return {
     cells: [
-      moment(row.landed_at), { class: "text", cell: row.source }, { class: "text file", title: row.file, cell: baseName(row.file) },
-      String(row.line), { class: "text reason", cell: reasonText(row.reason) },
-      ...(isShown ? [{ class: "text", cell: row.detail ?? "" }, { class: "text line", cell: element("code", {}, text) }] : []),
+      moment(row.landed_at),
+      { class: "text", cell: row.source },
+      { class: "text file", title: row.file, cell: baseName(row.file) },
+      String(row.line),
+      { class: "text reason", cell: reasonText(row.reason) },
+      ...(isShown
+        ? [
+            { class: "text", cell: row.detail ?? "" },
+            { class: "text line", cell: element("code", {}, text) },
+          ]
+        : []),
     ],
   };
 }
@@ -214,25 +368,45 @@ function linesTable(rows, isShown) {
   const left = (text) => ({ text, class: "text" });
   const withheld = isShown ? [left(t().detail), left(t().text)] : [];
   const columns = [t().landed, left(t().sourceName), left(t().file), t().line, left(t().reason), ...withheld];
-  return table(t().lines, columns, rows.map((row) => lineOf(row, isShown)), { hide: true });
+  return table(
+    t().lines,
+    columns,
+    rows.map((row) => lineOf(row, isShown)),
+    { hide: true },
+  );
 }
 
 function drawLines(known) {
   drawFilters(known);
-  const file = element("button", { type: "button", class: "plain", id: "reject-csv", "aria-label": t().downloadOf(t().lines), click: download }, "CSV");
-  const again = element("button", { type: "button", class: "plain", id: "reject-replay", click: () => replay(known) }, t().replay);
+  const file = element(
+    "button",
+    { type: "button", class: "plain", id: "reject-csv", "aria-label": t().downloadOf(t().lines), click: download },
+    "CSV",
+  );
+  const again = element(
+    "button",
+    { type: "button", class: "plain", id: "reject-replay", click: () => replay(known) },
+    t().replay,
+  );
   // A part of a file's name does not say which file it is.
   again.hidden = Boolean(page.own.file);
   const part = card("lines", t().lines, "", [again, file, element("span", { id: "reject-said", role: "status" })]);
-  const said = (n, all) => { part.querySelector(".sub").textContent = t().shownOf(count(n), count(all)); };
+  const said = (n, all) => {
+    part.querySelector(".sub").textContent = t().shownOf(count(n), count(all));
+  };
   return load(part, async () => {
     const [rows, all] = await Promise.all([askLines(0), askCount()]);
     return (body) => {
       if (!rows.length) return body.replaceChildren(state("empty", t().noMatch));
       const isShown = rows.some((row) => row.is_shown);
-      const lines = linesTable(rows, isShown), more = element("button", { type: "button", id: "reject-more", class: "more" });
+      const lines = linesTable(rows, isShown),
+        more = element("button", { type: "button", id: "reject-more", class: "more" });
       said(rows.length, all);
-      body.replaceChildren(...(isShown ? [] : [element("p", { class: "summary" }, t().withheldText)]), scrolling(t().lines, lines), more);
+      body.replaceChildren(
+        ...(isShown ? [] : [element("p", { class: "summary" }, t().withheldText)]),
+        scrolling(t().lines, lines),
+        more,
+      );
       followOn(lines, more, { all, isShown, said, shown: rows.length });
     };
   });
@@ -240,7 +414,10 @@ function drawLines(known) {
 
 // The button stays where it is under the pointer and the focus, until there is nothing left.
 function followOn(lines, more, { all, isShown, said, shown }) {
-  const label = () => { more.textContent = t().moreLines(count(Math.min(PAGE_ROWS, all - shown))); more.hidden = shown >= all; };
+  const label = () => {
+    more.textContent = t().moreLines(count(Math.min(PAGE_ROWS, all - shown)));
+    more.hidden = shown >= all;
+  };
   more.addEventListener("click", async () => {
     more.disabled = true;
     try {
@@ -259,14 +436,21 @@ function followOn(lines, more, { all, isShown, said, shown }) {
 }
 
 // A text that a spreadsheet would take for a formula is not one: who wrote these lines is not known.
-const inert = (text, name) => `case when regexp_like(${text}, '^[=+@\t\r-]') then concat('''', ${text}) else ${text} end as ${name}`;
+const inert = (text, name) =>
+  `case when regexp_like(${text}, '^[=+@\t\r-]') then concat('''', ${text}) else ${text} end as ${name}`;
 
-const tell = (text) => { $("reject-said").textContent = text; };
+const tell = (text) => {
+  $("reject-said").textContent = text;
+};
 
 // Has the chosen lines tried again, source by source.
 async function replay(known) {
   const { reason, source } = page.own;
-  const sources = new Set(known.filter((row) => (!reason || row.reason === reason) && (!source || row.source === source)).map((row) => row.source));
+  const sources = new Set(
+    known
+      .filter((row) => (!reason || row.reason === reason) && (!source || row.source === source))
+      .map((row) => row.source),
+  );
   const told = { tried: 0, landed: 0, duplicate: 0, rejected: 0, cut: 0 };
   $("reject-replay").disabled = true;
   tell(t().replaying);
@@ -288,8 +472,18 @@ async function download() {
   const { where, parameters } = filtered();
   tell(t().exporting);
   try {
-    const columns = ["landed_at", inert("source", "source"), inert("file", "file"), "line", "reason", inert("detail", "detail"), inert(TEXT, "text")];
-    const answer = await askFor("text/csv", `select ${columns.join(", ")} from rejects ${where} ${ORDER}`, { parameters });
+    const columns = [
+      "landed_at",
+      inert("source", "source"),
+      inert("file", "file"),
+      "line",
+      "reason",
+      inert("detail", "detail"),
+      inert(TEXT, "text"),
+    ];
+    const answer = await askFor("text/csv", `select ${columns.join(", ")} from rejects ${where} ${ORDER}`, {
+      parameters,
+    });
     save(`lawpulse-rejects-${today()}.csv`, await answer.blob());
     tell(t().exported);
   } catch (error) {
@@ -305,8 +499,18 @@ start({
   own: { reason: "", source: "", file: "" },
   heading: () => ({ heading: t().heading, sub: t().sub }),
   layout(content) {
-    const filters = element("form", { id: "reject-filters", class: "choices", "aria-label": t().lineFilters, hidden: true, submit: (event) => event.preventDefault() });
-    content.replaceChildren(element("section", { id: "summary" }), filters, element("section", { id: "lines", hidden: true }));
+    const filters = element("form", {
+      id: "reject-filters",
+      class: "choices",
+      "aria-label": t().lineFilters,
+      hidden: true,
+      submit: (event) => event.preventDefault(),
+    });
+    content.replaceChildren(
+      element("section", { id: "summary" }),
+      filters,
+      element("section", { id: "lines", hidden: true }),
+    );
     for (const id of ["summary", "lines"]) card(id, t()[id]);
   },
   draw: () => [drawAll()],

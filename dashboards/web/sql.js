@@ -11,23 +11,53 @@ import { CELLS_MAX, readRows, ROWS_MAX } from "./rows.js";
 import { page } from "./state.js";
 
 // Of a cell; a file holds all of it.
-const CELL_TEXT_MAX = 5000, CELL_LINE = 60, WORD_MIN = 2;
+const CELL_TEXT_MAX = 5000,
+  CELL_LINE = 60,
+  WORD_MIN = 2;
 // Of the tab, not of the browser: several people may use one.
 const DRAFT = "lawpulse.sql";
 
 const words = {
   zh: {
-    heading: "SQL 查询", sub: "只读。人员和当事人对分析员显示为化名。", statement: "语句", run: "运行", stop: "停止", shortcut: "Ctrl+Enter",
-    hint: "Ctrl+Enter 运行；输入时自动提示名称，Ctrl+空格或 Alt+↓ 随时提示；也可输入中文名称查找。", examples: "示例", result: "结果", earlier: "此前的结果", options: "名称提示",
-    optionKeys: "↑↓ 选择 · Tab 采用 · Esc 关闭", offered: (n) => `${n} 个提示，按下箭头选择。`, accepted: (name) => `已插入 ${name}`,
-    running: "正在运行…", exporting: (kind) => `正在导出 ${kind}…`, stopped: "已停止。", exported: (name) => `已导出 ${name}。`, emptyStatement: "请先写一条语句。",
-    ready: "语句来自链接或上次编辑，尚未运行。", whole: (n, s) => `${n} 行，${s} 秒`, cut: (n, s) => `只显示前 ${n} 行，${s} 秒；导出的文件含全部行`, wide: (n) => `（共 ${n} 列，列多时行数减少）`,
-    noRows: "没有符合条件的行。", exportAll: "导出全部：", exportAs: (kind) => `把全部结果导出为 ${kind}`, row: "行", longer: (n) => `…（共 ${n} 字符，导出可得全文）`,
-    place: (line, column) => `第 ${line} 行第 ${column} 列`, replace: (name) => `改为 ${name}`,
+    heading: "SQL 查询",
+    sub: "只读。人员和当事人对分析员显示为化名。",
+    statement: "语句",
+    run: "运行",
+    stop: "停止",
+    shortcut: "Ctrl+Enter",
+    hint: "Ctrl+Enter 运行；输入时自动提示名称，Ctrl+空格或 Alt+↓ 随时提示；也可输入中文名称查找。",
+    examples: "示例",
+    result: "结果",
+    earlier: "此前的结果",
+    options: "名称提示",
+    optionKeys: "↑↓ 选择 · Tab 采用 · Esc 关闭",
+    offered: (n) => `${n} 个提示，按下箭头选择。`,
+    accepted: (name) => `已插入 ${name}`,
+    running: "正在运行…",
+    exporting: (kind) => `正在导出 ${kind}…`,
+    stopped: "已停止。",
+    exported: (name) => `已导出 ${name}。`,
+    emptyStatement: "请先写一条语句。",
+    ready: "语句来自链接或上次编辑，尚未运行。",
+    whole: (n, s) => `${n} 行，${s} 秒`,
+    cut: (n, s) => `只显示前 ${n} 行，${s} 秒；导出的文件含全部行`,
+    wide: (n) => `（共 ${n} 列，列多时行数减少）`,
+    noRows: "没有符合条件的行。",
+    exportAll: "导出全部：",
+    exportAs: (kind) => `把全部结果导出为 ${kind}`,
+    row: "行",
+    longer: (n) => `…（共 ${n} 字符，导出可得全文）`,
+    place: (line, column) => `第 ${line} 行第 ${column} 列`,
+    replace: (name) => `改为 ${name}`,
     brokenOff: "结果中断：超过了允许的大小或时间，或连接断开。请缩小范围（加条件或 limit），或先汇总再查询。",
     problems: {
-      400: "语句有误", 401: "需要登录", 403: "没有权限", 413: "结果过大：请加条件、加 limit，或先汇总", 422: "无法算出：请减少数据量，或改正不合适的值",
-      503: "查询太多，请稍后再试", 504: "超过了允许的时间：请缩小范围，或先汇总",
+      400: "语句有误",
+      401: "需要登录",
+      403: "没有权限",
+      413: "结果过大：请加条件、加 limit，或先汇总",
+      422: "无法算出：请减少数据量，或改正不合适的值",
+      503: "查询太多，请稍后再试",
+      504: "超过了允许的时间：请缩小范围，或先汇总",
     },
     // What the engine says most often; it knows English only.
     told: [
@@ -37,29 +67,98 @@ const words = {
       [/there is no metric `([^`]+)`/, (name) => `没有指标 ${name}。`],
       [/Expected: (.+?),? found: (\S+)/, (wanted, found) => `在 ${found} 处无法理解，这里应当是：${wanted}。`],
     ],
-    names: "表和列", filter: "筛选（名称或中文）", columnsOf: (name) => `${name} 的列`, insert: (name) => `插入 ${name}`, noNames: "没有匹配的名称。", columnCount: (n) => `${n} 列`,
-    kinds: { table: "表", column: "列", metric: "指标", schema: "模式", keyword: "关键字", function: "函数", query: "子查询" },
+    names: "表和列",
+    filter: "筛选（名称或中文）",
+    columnsOf: (name) => `${name} 的列`,
+    insert: (name) => `插入 ${name}`,
+    noNames: "没有匹配的名称。",
+    columnCount: (n) => `${n} 列`,
+    kinds: {
+      table: "表",
+      column: "列",
+      metric: "指标",
+      schema: "模式",
+      keyword: "关键字",
+      function: "函数",
+      query: "子查询",
+    },
     values: { officer: "化名", party: "化名", withheld: "仅审计员", attributes: "部分", reject: "部分" },
-    exampleNames: ["各类单位每月巡查", "镇街执法人员活跃度", "各单位立案与在办", "一类案件的明细", "查询计划"], metricFunction: "指标函数：编号、起、止、周期、范围、参数",
+    exampleNames: ["各类单位每月巡查", "镇街执法人员活跃度", "各单位立案与在办", "一类案件的明细", "查询计划"],
+    metricFunction: "指标函数：编号、起、止、周期、范围、参数",
   },
   en: {
-    heading: "SQL console", sub: "Read-only. Analysts see officers and parties under pseudonyms.", statement: "Statement", run: "Run", stop: "Stop", shortcut: "Ctrl+Enter",
-    hint: "Ctrl+Enter runs it. Names are suggested while you type, with Ctrl+Space or Alt+↓ at any time; words of their titles find them, too.", examples: "Examples", result: "Result", earlier: "Result from before", options: "Names",
-    optionKeys: "↑↓ choose · Tab takes · Esc closes", offered: (n) => `${n} suggestions, arrow down to choose.`, accepted: (name) => `Inserted ${name}`,
-    running: "Running …", exporting: (kind) => `Exporting ${kind} …`, stopped: "Stopped.", exported: (name) => `Exported ${name}.`, emptyStatement: "Write a statement first.",
-    ready: "This statement comes from a link or from before, and has not run yet.", whole: (n, s) => `${n} ${n === "1" ? "row" : "rows"}, ${s} s`, cut: (n, s) => `the first ${n} rows, ${s} s; a file has them all`, wide: (n) => ` (${n} columns: fewer rows)`,
-    noRows: "No rows match.", exportAll: "Export all: ", exportAs: (kind) => `Export the whole result as ${kind}`, row: "Row", longer: (n) => `… (${n} characters; a file has them all)`,
-    place: (line, column) => `line ${line}, column ${column}`, replace: (name) => `Change to ${name}`,
-    brokenOff: "The result broke off: it exceeds the size or time allowed, or the connection is gone. Narrow it (a condition, a limit), or aggregate first.",
+    heading: "SQL console",
+    sub: "Read-only. Analysts see officers and parties under pseudonyms.",
+    statement: "Statement",
+    run: "Run",
+    stop: "Stop",
+    shortcut: "Ctrl+Enter",
+    hint: "Ctrl+Enter runs it. Names are suggested while you type, with Ctrl+Space or Alt+↓ at any time; words of their titles find them, too.",
+    examples: "Examples",
+    result: "Result",
+    earlier: "Result from before",
+    options: "Names",
+    optionKeys: "↑↓ choose · Tab takes · Esc closes",
+    offered: (n) => `${n} suggestions, arrow down to choose.`,
+    accepted: (name) => `Inserted ${name}`,
+    running: "Running …",
+    exporting: (kind) => `Exporting ${kind} …`,
+    stopped: "Stopped.",
+    exported: (name) => `Exported ${name}.`,
+    emptyStatement: "Write a statement first.",
+    ready: "This statement comes from a link or from before, and has not run yet.",
+    whole: (n, s) => `${n} ${n === "1" ? "row" : "rows"}, ${s} s`,
+    cut: (n, s) => `the first ${n} rows, ${s} s; a file has them all`,
+    wide: (n) => ` (${n} columns: fewer rows)`,
+    noRows: "No rows match.",
+    exportAll: "Export all: ",
+    exportAs: (kind) => `Export the whole result as ${kind}`,
+    row: "Row",
+    longer: (n) => `… (${n} characters; a file has them all)`,
+    place: (line, column) => `line ${line}, column ${column}`,
+    replace: (name) => `Change to ${name}`,
+    brokenOff:
+      "The result broke off: it exceeds the size or time allowed, or the connection is gone. Narrow it (a condition, a limit), or aggregate first.",
     problems: {
-      400: "The statement is wrong", 401: "Log in first", 403: "Not allowed", 413: "The result is too large: add a condition or a limit, or aggregate first", 422: "It cannot be computed: use less data, or mend the value that does not fit",
-      503: "Too many queries run: try again later", 504: "It takes longer than allowed: narrow it, or aggregate first",
+      400: "The statement is wrong",
+      401: "Log in first",
+      403: "Not allowed",
+      413: "The result is too large: add a condition or a limit, or aggregate first",
+      422: "It cannot be computed: use less data, or mend the value that does not fit",
+      503: "Too many queries run: try again later",
+      504: "It takes longer than allowed: narrow it, or aggregate first",
     },
     told: [],
-    names: "Tables and columns", filter: "Filter (name or title)", columnsOf: (name) => `Columns of ${name}`, insert: (name) => `Insert ${name}`, noNames: "No name matches.", columnCount: (n) => `${n} columns`,
-    kinds: { table: "table", column: "column", metric: "metric", schema: "schema", keyword: "keyword", function: "function", query: "subquery" },
-    values: { officer: "pseudonym", party: "pseudonym", withheld: "auditors", attributes: "in part", reject: "in part" },
-    exampleNames: ["Patrols by kind of unit, monthly", "Activity in towns", "Cases filed and open, by unit", "Rows of one kind of case", "A query plan"], metricFunction: "a metric: id, from, to, grain, scope, parameters",
+    names: "Tables and columns",
+    filter: "Filter (name or title)",
+    columnsOf: (name) => `Columns of ${name}`,
+    insert: (name) => `Insert ${name}`,
+    noNames: "No name matches.",
+    columnCount: (n) => `${n} columns`,
+    kinds: {
+      table: "table",
+      column: "column",
+      metric: "metric",
+      schema: "schema",
+      keyword: "keyword",
+      function: "function",
+      query: "subquery",
+    },
+    values: {
+      officer: "pseudonym",
+      party: "pseudonym",
+      withheld: "auditors",
+      attributes: "in part",
+      reject: "in part",
+    },
+    exampleNames: [
+      "Patrols by kind of unit, monthly",
+      "Activity in towns",
+      "Cases filed and open, by unit",
+      "Rows of one kind of case",
+      "A query plan",
+    ],
+    metricFunction: "a metric: id, from, to, grain, scope, parameters",
   },
 };
 
@@ -108,15 +207,24 @@ function statementInAddress() {
 
 function keepDraft(sql) {
   // A browser may forbid it; the address has the statement all the same.
-  try { sessionStorage.setItem(DRAFT, sql); } catch { /* nothing is lost */ }
+  try {
+    sessionStorage.setItem(DRAFT, sql);
+  } catch {
+    /* nothing is lost */
+  }
 }
 
 function draft() {
-  try { return sessionStorage.getItem(DRAFT); } catch { return null; }
+  try {
+    return sessionStorage.getItem(DRAFT);
+  } catch {
+    return null;
+  }
 }
 
 // The first change after a run is a step of its own in the history: going back finds what ran.
-let hasRun = false, writing = 0;
+let hasRun = false,
+  writing = 0;
 function remember() {
   clearTimeout(writing);
   const sql = box().value;
@@ -156,19 +264,26 @@ function write(from, to, text) {
 // ---- Running. ----
 
 // What is asked next ends what was asked before.
-let running = null, shown = null;
+let running = null,
+  shown = null;
 
-const say = (text) => { $("said").textContent = text; };
-const seconds = (began) => new Intl.NumberFormat(t().locale, { maximumFractionDigits: 2 }).format((performance.now() - began) / 1000);
+const say = (text) => {
+  $("said").textContent = text;
+};
+const seconds = (began) =>
+  new Intl.NumberFormat(t().locale, { maximumFractionDigits: 2 }).format((performance.now() - began) / 1000);
 
 async function work(text, sql, job) {
   running?.abort();
-  const mine = new AbortController(), began = performance.now();
+  const mine = new AbortController(),
+    began = performance.now();
   running = mine;
   unmark();
   say(text);
   $("stop").hidden = false;
-  const tick = setInterval(() => { if (running === mine) $("elapsed").textContent = `${Math.round((performance.now() - began) / 1000)} s`; }, 1000);
+  const tick = setInterval(() => {
+    if (running === mine) $("elapsed").textContent = `${Math.round((performance.now() - began) / 1000)} s`;
+  }, 1000);
   try {
     await job(mine.signal, began);
   } catch (error) {
@@ -202,10 +317,15 @@ function run() {
   });
 }
 
-const KINDS = { CSV: ["text/csv", "csv"], JSON: ["application/json", "json"], Parquet: ["application/vnd.apache.parquet", "parquet"] };
+const KINDS = {
+  CSV: ["text/csv", "csv"],
+  JSON: ["application/json", "json"],
+  Parquet: ["application/vnd.apache.parquet", "parquet"],
+};
 
 function exportAs(kind) {
-  const { sql } = shown, [accept, ending] = KINDS[kind];
+  const { sql } = shown,
+    [accept, ending] = KINDS[kind];
   work(t().exporting(kind), sql, async (signal) => {
     const content = await (await askFor(accept, sql, { signal })).blob();
     if (signal.aborted) return;
@@ -219,21 +339,35 @@ function exportAs(kind) {
 
 const isNumber = (raw) => /^-?\d/.test(raw);
 
-const exportButton = (kind) => element("button", {
-  type: "button", class: "plain", id: `export-${kind.toLowerCase()}`, "aria-label": t().exportAs(kind), click: () => exportAs(kind),
-}, kind);
+const exportButton = (kind) =>
+  element(
+    "button",
+    {
+      type: "button",
+      class: "plain",
+      id: `export-${kind.toLowerCase()}`,
+      "aria-label": t().exportAs(kind),
+      click: () => exportAs(kind),
+    },
+    kind,
+  );
 
 function summaryOf({ columns, rows, whole }, began) {
   const lines = count(rows.length);
   if (whole) return t().whole(lines, seconds(began));
-  return t().cut(lines, seconds(began)) + (rows.length < ROWS_MAX && columns.length > CELLS_MAX / ROWS_MAX ? t().wide(count(columns.length)) : "");
+  return (
+    t().cut(lines, seconds(began)) +
+    (rows.length < ROWS_MAX && columns.length > CELLS_MAX / ROWS_MAX ? t().wide(count(columns.length)) : "")
+  );
 }
 
 function drawResult(result, began) {
-  const { columns, rows } = result, summary = summaryOf(result, began);
+  const { columns, rows } = result,
+    summary = summaryOf(result, began);
   const links = [element("span", { class: "sub" }, t().exportAll), ...Object.keys(KINDS).map(exportButton)];
   $("result").hidden = false;
-  const part = card("result", t().result, summary, links), body = part.querySelector(":scope > .body");
+  const part = card("result", t().result, summary, links),
+    body = part.querySelector(":scope > .body");
   body.replaceChildren(scrolling(t().result, resultTable(columns, rows)));
   if (!rows.length) body.append(element("p", { class: "summary" }, t().noRows));
   say("");
@@ -246,7 +380,8 @@ function resultTable(columns, rows) {
   const numeric = columns.map((_, at) => isNumeric(rows.map((row) => row[at]).filter((raw) => raw !== "null")));
   const body = document.createElement("tbody");
   for (const [at, row] of rows.entries()) {
-    const line = body.insertRow(), number = line.appendChild(document.createElement("th"));
+    const line = body.insertRow(),
+      number = line.appendChild(document.createElement("th"));
     number.scope = "row";
     number.textContent = at + 1;
     row.forEach((raw, column) => fillCell(line.insertCell(), raw, numeric[column]));
@@ -258,8 +393,12 @@ function resultTable(columns, rows) {
 
 function fillCell(cell, raw, numeric) {
   if (!numeric) cell.className = "text";
-  if (raw === "null") { cell.classList.add("null"); cell.textContent = "NULL"; return; }
-  const text = raw.startsWith("\"") ? JSON.parse(raw) : raw;
+  if (raw === "null") {
+    cell.classList.add("null");
+    cell.textContent = "NULL";
+    return;
+  }
+  const text = raw.startsWith('"') ? JSON.parse(raw) : raw;
   if (text.includes("\n")) cell.classList.add("lines");
   else if (text.length > CELL_LINE) cell.classList.add("long");
   cell.textContent = text.length > CELL_TEXT_MAX ? text.slice(0, CELL_TEXT_MAX) + t().longer(count(text.length)) : text;
@@ -277,17 +416,25 @@ function failed(error, sql) {
   if (error.name === "AbortError") return say(t().stopped);
   say("");
   if (!(error instanceof ApiError)) return $("problem").replaceChildren(element("p", {}, t().brokenOff));
-  const { problem } = error, place = placeOf(sql, problem), same = box().value === sql;
+  const { problem } = error,
+    place = placeOf(sql, problem),
+    same = box().value === sql;
   // Place and suggestion are said apart from it.
   const detail = error.message.replace(/ \(line \d+, column \d+\)/, "").replace(/; did you mean `.*`\?$/, "");
-  const where = problem.line ? t().place(problem.line, problem.column) : "", mend = () => write(...place.last, problem.suggestion);
+  const where = problem.line ? t().place(problem.line, problem.column) : "",
+    mend = () => write(...place.last, problem.suggestion);
   const heading = [t().problems[error.status] ?? explain(error), where].filter(Boolean).join(isZh() ? "，" : ", ");
-  const told = t().told.map(([pattern, tell]) => [detail.match(pattern), tell]).find(([found]) => found);
+  const told = t()
+    .told.map(([pattern, tell]) => [detail.match(pattern), tell])
+    .find(([found]) => found);
   const parts = [
     element("p", {}, element("strong", {}, heading)),
     told && element("p", {}, told[1](...told[0].slice(1))),
     error.status && element("p", { lang: "en", class: told ? "summary" : null }, detail),
-    problem.suggestion && place && same && element("button", { type: "button", id: "mend", click: mend }, t().replace(problem.suggestion)),
+    problem.suggestion &&
+      place &&
+      same &&
+      element("button", { type: "button", id: "mend", click: mend }, t().replace(problem.suggestion)),
   ];
   $("problem").replaceChildren(...parts.filter(Boolean));
   if (!place || !same) return;
@@ -299,14 +446,16 @@ function failed(error, sql) {
 function placeOf(sql, { line, column, detail = "" }) {
   let from = -1;
   if (line) {
-    const lines = sql.split("\n"), before = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    const lines = sql.split("\n"),
+      before = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
     from = before + [...(lines[line - 1] ?? "")].slice(0, column - 1).join("").length;
   } else {
     const name = detail.match(/`([\w.]+)`/)?.[1];
     from = name ? sql.search(new RegExp(`(?<![\\w.])${name.replaceAll(".", "\\.")}(?![\\w.])`)) : -1;
   }
   if (from < 0 || from > sql.length) return null;
-  const found = sql.slice(from).match(/^(?:[\p{L}\p{N}_.]+|"[^"]*"|\S)/u)?.[0] ?? "", last = found.lastIndexOf(".") + 1;
+  const found = sql.slice(from).match(/^(?:[\p{L}\p{N}_.]+|"[^"]*"|\S)/u)?.[0] ?? "",
+    last = found.lastIndexOf(".") + 1;
   return { whole: [from, from + found.length], last: [from + last, from + found.length] };
 }
 
@@ -319,10 +468,15 @@ function mark([from, to]) {
 
 // Where a character is, in pixels from the corner of the box: a copy of the text up to it ends there.
 function placeInBox(at) {
-  const mark = element("span", {}, "\u200b"), mirror = element("div", { class: "mirror", "aria-hidden": "true" }, box().value.slice(0, at), mark);
+  const mark = element("span", {}, "\u200b"),
+    mirror = element("div", { class: "mirror", "aria-hidden": "true" }, box().value.slice(0, at), mark);
   $("editor").append(mirror);
   mirror.style.width = `${box().clientWidth}px`;
-  const place = { left: mark.offsetLeft - box().scrollLeft, top: mark.offsetTop - box().scrollTop, height: mark.offsetHeight };
+  const place = {
+    left: mark.offsetLeft - box().scrollLeft,
+    top: mark.offsetTop - box().scrollTop,
+    height: mark.offsetHeight,
+  };
   mirror.remove();
   return place;
 }
@@ -338,7 +492,8 @@ function offer({ wanted = false } = {}) {
   // Nobody who types on past a short or a finished word is held up.
   if (!wanted && !qualified && word.length < WORD_MIN && !/[^\x00-\x7f]/.test(word)) return close();
   const options = bestOf(groups, word);
-  if (!options.length || (!wanted && options.some(({ name }) => name.toLowerCase() === word.toLowerCase()))) return close();
+  if (!options.length || (!wanted && options.some(({ name }) => name.toLowerCase() === word.toLowerCase())))
+    return close();
   offered = { from: caret - word.length, to: caret, options, active: -1 };
   drawOffers();
   if (wanted) choose(0);
@@ -346,31 +501,40 @@ function offer({ wanted = false } = {}) {
 }
 
 function drawOffers() {
-  const entries = offered.options.map(({ name, kind, title }, at) => element(
-    "li", { role: "option", id: `option-${at}`, "aria-selected": "false", click: () => accept(at) },
-    element("span", { class: "name" }, name), element("span", { class: "title" }, title), element("span", { class: "kind" }, t().kinds[kind]),
-  ));
+  const entries = offered.options.map(({ name, kind, title }, at) =>
+    element(
+      "li",
+      { role: "option", id: `option-${at}`, "aria-selected": "false", click: () => accept(at) },
+      element("span", { class: "name" }, name),
+      element("span", { class: "title" }, title),
+      element("span", { class: "kind" }, t().kinds[kind]),
+    ),
+  );
   $("options").replaceChildren(...entries);
   $("offers").hidden = false;
-  const { left, top, height } = placeInBox(offered.from), room = $("editor").clientWidth - $("offers").offsetWidth;
+  const { left, top, height } = placeInBox(offered.from),
+    room = $("editor").clientWidth - $("offers").offsetWidth;
   $("offers").style.left = `${Math.max(0, Math.min(left, room))}px`;
   $("offers").style.top = `${Math.min(top + height, box().offsetHeight)}px`;
 }
 
 function choose(at) {
-  const entries = $("options").children, { active } = offered;
+  const entries = $("options").children,
+    { active } = offered;
   entries[active]?.setAttribute("aria-selected", "false");
   offered.active = (at + entries.length) % entries.length;
   const entry = entries[offered.active];
   entry.setAttribute("aria-selected", "true");
   // Only within the list: the page stays where it is.
-  const list = $("options"), { offsetTop: top, offsetHeight: height } = entry;
+  const list = $("options"),
+    { offsetTop: top, offsetHeight: height } = entry;
   list.scrollTop = Math.max(Math.min(list.scrollTop, top), top + height - list.clientHeight);
   box().setAttribute("aria-activedescendant", entry.id);
 }
 
 function accept(at) {
-  const { from, to, options } = offered, { insert, kind } = options[at];
+  const { from, to, options } = offered,
+    { insert, kind } = options[at];
   close();
   write(from, to, insert);
   if (kind === "schema" || insert.endsWith("'")) offer();
@@ -386,9 +550,13 @@ function close() {
 function pressed(event) {
   if (event.isComposing) return;
   const held = event.ctrlKey || event.metaKey;
-  const take = (act) => { event.preventDefault(); act(); };
+  const take = (act) => {
+    event.preventDefault();
+    act();
+  };
   if (event.key === "Enter" && held) return take(run);
-  if ((event.code === "Space" && event.ctrlKey) || (event.key === "ArrowDown" && event.altKey)) return take(() => offer({ wanted: true }));
+  if ((event.code === "Space" && event.ctrlKey) || (event.key === "ArrowDown" && event.altKey))
+    return take(() => offer({ wanted: true }));
   if (!offered) return;
   const { active } = offered;
   if (event.key === "ArrowDown") take(() => choose(active + 1));
@@ -402,7 +570,8 @@ function pressed(event) {
 // ---- The tables and columns beside it. ----
 
 function insertName(event, name) {
-  const { selectionStart: from, selectionEnd: to, value } = box(), fromKeyboard = event.detail === 0;
+  const { selectionStart: from, selectionEnd: to, value } = box(),
+    fromKeyboard = event.detail === 0;
   write(from, to, `${/[\w"]$/.test(value.slice(0, from)) ? " " : ""}${name}`);
   close();
   // Whoever walks through the list with the keyboard stays in it.
@@ -411,26 +580,55 @@ function insertName(event, name) {
 }
 
 function nameButton(name, title, more) {
-  const attributes = { type: "button", class: "entry", title: t().insert(name), click: (event) => insertName(event, name) };
-  return element("button", attributes, element("code", {}, name), " ", element("span", { class: "title" }, title), more);
+  const attributes = {
+    type: "button",
+    class: "entry",
+    title: t().insert(name),
+    click: (event) => insertName(event, name),
+  };
+  return element(
+    "button",
+    attributes,
+    element("code", {}, name),
+    " ",
+    element("span", { class: "title" }, title),
+    more,
+  );
 }
 
-const matches = (each, name, wanted) => [name, each.title_zh, each.title_en].some((text) => text?.toLowerCase().includes(wanted));
+const matches = (each, name, wanted) =>
+  [name, each.title_zh, each.title_en].some((text) => text?.toLowerCase().includes(wanted));
 
 function columnList(table, columns) {
-  return element("ul", {}, columns.map((column) => {
-    const note = t().values[column.values];
-    return element("li", {}, nameButton(column.column, titleOf(column), element("span", { class: "kind" }, [column.type, note].filter(Boolean).join(" · "))));
-  }));
+  return element(
+    "ul",
+    {},
+    columns.map((column) => {
+      const note = t().values[column.values];
+      return element(
+        "li",
+        {},
+        nameButton(
+          column.column,
+          titleOf(column),
+          element("span", { class: "kind" }, [column.type, note].filter(Boolean).join(" · ")),
+        ),
+      );
+    }),
+  );
 }
 
 function tableEntry(schema, table, wanted) {
   const own = matches(table, table.table, wanted);
   const hits = wanted ? table.columns.filter((column) => matches(column, column.column, wanted)) : [];
   if (wanted && !own && !hits.length) return null;
-  const name = pathOf(schema.schema, table.table), entry = element("li", {});
+  const name = pathOf(schema.schema, table.table),
+    entry = element("li", {});
   const toggle = element("button", {
-    type: "button", class: "toggle", "aria-expanded": "false", "aria-label": t().columnsOf(name),
+    type: "button",
+    class: "toggle",
+    "aria-expanded": "false",
+    "aria-label": t().columnsOf(name),
     click: () => open(toggle.getAttribute("aria-expanded") === "false", table.columns),
   });
   const open = (yes, columns) => {
@@ -446,11 +644,20 @@ function tableEntry(schema, table, wanted) {
 
 function drawNames(body) {
   const wanted = $("names-filter").value.trim().toLowerCase();
-  const groups = names.schemas.map((schema) => {
-    const entries = schema.tables.map((table) => tableEntry(schema, table, wanted)).filter(Boolean);
-    const heading = element("summary", {}, element("code", {}, schema.schema), " ", titleOf(schema), ` (${count(entries.length)})`);
-    return entries.length ? element("details", { open: Boolean(wanted) }, heading, element("ul", {}, entries)) : null;
-  }).filter(Boolean);
+  const groups = names.schemas
+    .map((schema) => {
+      const entries = schema.tables.map((table) => tableEntry(schema, table, wanted)).filter(Boolean);
+      const heading = element(
+        "summary",
+        {},
+        element("code", {}, schema.schema),
+        " ",
+        titleOf(schema),
+        ` (${count(entries.length)})`,
+      );
+      return entries.length ? element("details", { open: Boolean(wanted) }, heading, element("ul", {}, entries)) : null;
+    })
+    .filter(Boolean);
   body.replaceChildren(...(groups.length ? groups : [element("p", { class: "summary" }, t().noNames)]));
 }
 
@@ -473,40 +680,80 @@ function drawExamples() {
 
 function editor() {
   const area = element("textarea", {
-    id: "statement", rows: 9, spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-describedby": "statement-hint problem",
-    "aria-autocomplete": "list", "aria-haspopup": "listbox", "aria-controls": "options",
-    input: (event) => { changed(); if (!event.isComposing) offer(); }, compositionend: () => offer(), keydown: pressed, blur: close, click: close,
+    id: "statement",
+    rows: 9,
+    spellcheck: "false",
+    autocapitalize: "off",
+    autocomplete: "off",
+    "aria-describedby": "statement-hint problem",
+    "aria-autocomplete": "list",
+    "aria-haspopup": "listbox",
+    "aria-controls": "options",
+    input: (event) => {
+      changed();
+      if (!event.isComposing) offer();
+    },
+    compositionend: () => offer(),
+    keydown: pressed,
+    blur: close,
+    click: close,
   });
   const list = element("ul", { id: "options", role: "listbox", "aria-label": t().options });
   // The pointer chooses without taking the focus from the statement.
   const offers = { id: "offers", hidden: true, mousedown: (event) => event.preventDefault() };
-  return element("div", { id: "editor" }, area, element("div", offers, list, element("p", { "aria-hidden": "true" }, t().optionKeys)));
+  return element(
+    "div",
+    { id: "editor" },
+    area,
+    element("div", offers, list, element("p", { "aria-hidden": "true" }, t().optionKeys)),
+  );
 }
 
-const desk = () => element("section", { class: "card console" },
-  element("label", { for: "statement" }, t().statement),
-  editor(),
-  element("p", { id: "statement-hint", class: "summary" }, t().hint),
-  element("div", { class: "buttons" },
-    element("button", { type: "button", id: "run", class: "main", title: t().shortcut, click: run }, t().run),
-    element("button", { type: "button", id: "stop", hidden: true, click: () => running?.abort() }, t().stop),
-    element("p", { id: "said", role: "status" }), element("span", { id: "elapsed", "aria-hidden": "true" })),
-  element("div", { id: "problem", role: "alert" }),
-  element("div", { class: "examples" }, element("h2", {}, t().examples), element("ul", { id: "examples" })));
+const desk = () =>
+  element(
+    "section",
+    { class: "card console" },
+    element("label", { for: "statement" }, t().statement),
+    editor(),
+    element("p", { id: "statement-hint", class: "summary" }, t().hint),
+    element(
+      "div",
+      { class: "buttons" },
+      element("button", { type: "button", id: "run", class: "main", title: t().shortcut, click: run }, t().run),
+      element("button", { type: "button", id: "stop", hidden: true, click: () => running?.abort() }, t().stop),
+      element("p", { id: "said", role: "status" }),
+      element("span", { id: "elapsed", "aria-hidden": "true" }),
+    ),
+    element("div", { id: "problem", role: "alert" }),
+    element("div", { class: "examples" }, element("h2", {}, t().examples), element("ul", { id: "examples" })),
+  );
 
 function nameList() {
-  const filter = () => { if (names) drawNames($("names").querySelector(":scope > .body")); };
-  return element("details", { class: "card names", id: "names", open: matchMedia("(min-width: 1000px)").matches },
+  const filter = () => {
+    if (names) drawNames($("names").querySelector(":scope > .body"));
+  };
+  return element(
+    "details",
+    { class: "card names", id: "names", open: matchMedia("(min-width: 1000px)").matches },
     element("summary", {}, t().names),
-    element("label", {}, element("span", {}, t().filter), element("input", { type: "search", id: "names-filter", input: filter })),
-    element("div", { class: "body" }));
+    element(
+      "label",
+      {},
+      element("span", {}, t().filter),
+      element("input", { type: "search", id: "names-filter", input: filter }),
+    ),
+    element("div", { class: "body" }),
+  );
 }
 
 function layout(content) {
   const result = element("section", { class: "result", id: "result", hidden: true });
   content.replaceChildren(element("div", { class: "workbench" }, desk(), nameList(), result));
   box().value = statementInAddress() ?? draft() ?? "";
-  if (box().value) { remember(); say(t().ready); }
+  if (box().value) {
+    remember();
+    say(t().ready);
+  }
   window.addEventListener("hashchange", takeFromAddress);
 }
 

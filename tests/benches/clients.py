@@ -108,9 +108,7 @@ class Http:
         status = head[9:12].decode()
         if status.startswith("2"):
             return Answer(body=body)
-        return Answer(
-            error=status, message=body.decode(errors="replace"), retry_after=number_of(head, b"retry-after:")
-        )
+        return Answer(error=status, message=body.decode(errors="replace"), retry_after=number_of(head, b"retry-after:"))
 
     def whole_body(self, head, start):
         length = 0 if head[9:12] == b"204" else number_of(head, b"content-length:")

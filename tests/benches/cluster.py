@@ -66,7 +66,11 @@ def ways():
     yield Way("one node, 1 processor", {there[0]})
     yield Way(f"one node, {len(there)} processors", everything)
     for n in (2, 4):
-        yield Way(f"{n} workers on {len(there)} processors", everything, [{there[at % len(there)]} if len(there) < 2 * n else everything for at in range(n)])
+        yield Way(
+            f"{n} workers on {len(there)} processors",
+            everything,
+            [{there[at % len(there)]} if len(there) < 2 * n else everything for at in range(n)],
+        )
 
 
 @contextlib.contextmanager
@@ -94,7 +98,9 @@ def start_worker(binary, work, number, processors):
 def ask(server, path, body=None):
     key = base64.b64encode(f"admin:{servers.PASSWORD}".encode()).decode()
     headers = {"authorization": f"Basic {key}", "content-type": "application/json"}
-    request = urllib.request.Request(f"http://127.0.0.1:{server.http}{path}", body and json.dumps(body).encode(), headers)
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.http}{path}", body and json.dumps(body).encode(), headers
+    )
     return urllib.request.urlopen(request).read()
 
 
@@ -126,9 +132,14 @@ def measure(binary, work, way):
         with on(way.server):
             server = servers.start_lawpulse(binary, work, settings=LIMITS + cluster)
         nodes.append(server)
-        servers.until("the workers answer", lambda: all(it["answers"] for it in json.loads(ask(server, "/api/v1/status")).get("workers") or []))
+        servers.until(
+            "the workers answer",
+            lambda: all(it["answers"] for it in json.loads(ask(server, "/api/v1/status")).get("workers") or []),
+        )
         # What the server computes by itself, goals and checks last, is spread too.
-        servers.until("goals and checks are known", lambda: b"\nlawpulse_check_violations" in ask(server, "/metrics"), hangs=1800)
+        servers.until(
+            "goals and checks are known", lambda: b"\nlawpulse_check_violations" in ask(server, "/metrics"), hangs=1800
+        )
         for node in nodes:
             node.wait_until_idle()
         answers, figures = {}, {}
@@ -140,9 +151,14 @@ def measure(binary, work, way):
                 figures[name].seconds.append(time.monotonic() - began)
                 figures[name].processor_s.append(sum(node.cpu_seconds() for node in nodes) - used)
                 figures[name].moved.append(sent_here() - sent)
-            answers[name] = sorted(str([rounded(value) for value in (row.values() if isinstance(row, dict) else row)]) for row in rows)
+            answers[name] = sorted(
+                str([rounded(value) for value in (row.values() if isinstance(row, dict) else row)]) for row in rows
+            )
         text = ask(server, "/metrics").decode()
-        spread = {way: float(n) for way, n in re.findall(r'^lawpulse_cluster_queries_total\{way="(\w+)"\} (\S+)', text, re.M)}
+        spread = {
+            way: float(n)
+            for way, n in re.findall(r'^lawpulse_cluster_queries_total\{way="(\w+)"\} (\S+)', text, re.MULTILINE)
+        }
         if nodes[:-1] and spread.get("fell_back", 0):
             raise SystemExit(f"{way.name}: queries fell back to the server: {spread}")
         return figures, answers, max(node.peak() for node in nodes), spread
@@ -167,7 +183,10 @@ def main():
             if rows != expected[name]:
                 raise SystemExit(f"{way.name}: {name}: other rows than one node has")
         found[way.name] = figures, peak
-        print(f"# {way.name}: {json.dumps({name: vars(it) for name, it in figures.items()})}; peak {peak / 1e9:.1f} GB; {spread}", flush=True)
+        print(
+            f"# {way.name}: {json.dumps({name: vars(it) for name, it in figures.items()})}; peak {peak / 1e9:.1f} GB; {spread}",
+            flush=True,
+        )
     median = statistics.median
     print("| seconds (processor seconds); bytes moved | " + " | ".join(found) + " |")
     print("|---" * (len(found) + 1) + "|")
@@ -177,7 +196,11 @@ def main():
             it = figures[name]
             cells.append(f"{median(it.seconds):.2f} ({median(it.processor_s):.1f}); {megabytes(median(it.moved))}")
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print("| memory of the fullest node, at its peak | " + " | ".join(f"{peak / 1e9:.1f} GB" for _, peak in found.values()) + " |")
+    print(
+        "| memory of the fullest node, at its peak | "
+        + " | ".join(f"{peak / 1e9:.1f} GB" for _, peak in found.values())
+        + " |"
+    )
 
 
 main()

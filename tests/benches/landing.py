@@ -44,7 +44,13 @@ def land(lake, files):
     """Lands files. Returns seconds and peak when they had landed and when the rollups stood too, and the seconds of the stages."""
     started = time.monotonic()
     env = {**os.environ, "LAWPULSE_LOG": "info,pipeline=debug"}
-    process = subprocess.Popen([lawpulse, "land", "--lake", lake, *files], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(
+        [lawpulse, "land", "--lake", lake, *files],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
     landed, stages, told = None, {}, []
     for line in process.stderr:
         told.append(line)
@@ -110,7 +116,9 @@ print(chdb.query(f"select count() from file('{out}', Parquet)", "CSV").data().st
 
 def peer(name, script):
     started = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-c", script, work, log_format], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, work, log_format], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - started
@@ -122,7 +130,10 @@ def peer(name, script):
 
 def bench_landing():
     register(f"{work}/lake", f"{work}/log")
-    print(f"# landing {events} lines, {bytes_in / 1e9:.2f} GB of {log_format}: deduplicated, sorted, zstd Parquet", flush=True)
+    print(
+        f"# landing {events} lines, {bytes_in / 1e9:.2f} GB of {log_format}: deduplicated, sorted, zstd Parquet",
+        flush=True,
+    )
     (seconds, peak), (whole, whole_peak), stages = land(f"{work}/lake", logs)
     report("lawpulse, synced to disk", seconds, peak)
     report("lawpulse, with the rollups", whole, whole_peak)
@@ -131,7 +142,9 @@ def bench_landing():
     print(f"where the time of its threads goes: {shares}")
     if log_format == "ndjson":
         share = bytes_in / PARSE_LIMIT / (os.cpu_count() * seconds)
-        print(f"a parser of {PARSE_LIMIT / 1e9:.2f} GB/s alone would take {share:.0%} of that time on {os.cpu_count()} cores")
+        print(
+            f"a parser of {PARSE_LIMIT / 1e9:.2f} GB/s alone would take {share:.0%} of that time on {os.cpu_count()} cores"
+        )
     peers = [peer("DuckDB, one file, not synced", DUCKDB), peer("chDB, one file, not synced", CHDB)]
     print(f"{min(taken for taken, _ in peers) / seconds:.1f} times as fast as the faster of them")
     landed = events_in(lawpulse, f"{work}/lake")
@@ -171,7 +184,10 @@ def bench_new_events():
         if events_in(lawpulse, f"{work}/grown-lake") != before + len(new):
             raise SystemExit("new events did not land once")
         shutil.rmtree(f"{work}/grown-lake")
-        print(f"on {before:>10,} events: landed after {landed[0]:.2f} s, rollups refreshed {whole[0] - landed[0]:.2f} s later", flush=True)
+        print(
+            f"on {before:>10,} events: landed after {landed[0]:.2f} s, rollups refreshed {whole[0] - landed[0]:.2f} s later",
+            flush=True,
+        )
 
 
 bench_landing()

@@ -139,4 +139,3 @@ def ask(client, question):
     answers = []
     loop([client], {client: iter([question])}, 0, lambda *took: answers.append(took[-1]))
     return answers[0]
-

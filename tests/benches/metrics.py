@@ -140,7 +140,18 @@ def bench_queries():
     )
     leaves = {org_id for (org_id,) in duck.execute("from leaves").fetchall()}
     server = subprocess.Popen(
-        [lawpulse, "serve", "--lake", lake, "--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0", "--as-of", "2026-01-01T00:30:00Z"],
+        [
+            lawpulse,
+            "serve",
+            "--lake",
+            lake,
+            "--http",
+            "127.0.0.1:0",
+            "--postgres",
+            "127.0.0.1:0",
+            "--as-of",
+            "2026-01-01T00:30:00Z",
+        ],
         stdout=subprocess.PIPE,
         text=True,
         # It logs each request.
@@ -155,7 +166,9 @@ def bench_queries():
                 break
             except urllib.error.HTTPError:
                 time.sleep(0.1)
-        print("# queries over HTTP: median of 5 about new days, and of 20 asked again; DuckDB: median of 3 on its Parquet file")
+        print(
+            "# queries over HTTP: median of 5 about new days, and of 20 asked again; DuckDB: median of 3 on its Parquet file"
+        )
         print(f"server ready after {time.monotonic() - started:.1f} s more")
         # Goals and checks are followed in the background; the queries are timed without them.
         while b"\ngoal_status" not in urllib.request.urlopen(base + "/metrics").read():

@@ -10,6 +10,7 @@ import datetime
 import glob
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -46,6 +47,11 @@ def size_of(folder):
     return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names)
 
 
+def gauge(text, name):
+    """A number of `/metrics`."""
+    return float(re.search(rf"^{name} ([\d.e+-]+)", text, re.MULTILINE)[1])
+
+
 class Bench:
     def __init__(self, lawpulse, work, platform):
         self.lawpulse, self.work, self.platform = lawpulse, work, platform
@@ -54,7 +60,9 @@ class Bench:
         """Runs lawpulse; returns seconds, peak of its memory in bytes, and what it logged."""
         started = time.monotonic()
         env = {**os.environ, "LAWPULSE_LOG": "info,pipeline=debug"}
-        process = subprocess.Popen([self.lawpulse, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
+        process = subprocess.Popen(
+            [self.lawpulse, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env
+        )
         told = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         if status:
@@ -63,14 +71,28 @@ class Bench:
 
     def land(self, files):
         _, peak, told = self.run("land", "--lake", f"{self.work}/lake", *files)
-        took = {what: float(number) * UNITS[unit] for what, number, unit in re.findall(r"(landing|refreshing) took ([\d.]+)(µs|ms|s)", told)}
+        took = {
+            what: float(number) * UNITS[unit]
+            for what, number, unit in re.findall(r"(landing|refreshing) took ([\d.]+)(µs|ms|s)", told)
+        }
         return took["landing"], took.get("refreshing", 0.0), peak
 
     def measure(self, events):
         log, lake = f"{self.work}/scale-log", f"{self.work}/lake"
         for folder in (log, lake):
             shutil.rmtree(folder, ignore_errors=True)
-        self.run("simulate", "--profile", "scale", "--format", "parquet", "--events", str(events), "--out", log, *self.platform)
+        self.run(
+            "simulate",
+            "--profile",
+            "scale",
+            "--format",
+            "parquet",
+            "--events",
+            str(events),
+            "--out",
+            log,
+            *self.platform,
+        )
         self.run("land", "--lake", lake, "--source", "reference", f"{log}/reference")
         result = {"platform": " ".join(self.platform), "events": events}
         files = sorted(glob.glob(f"{log}/events-*"))
@@ -88,12 +110,20 @@ class Bench:
             f" item_code, channel, attributes from events where event_month = '2025-12' and event_date >= date '2025-12-31' - {NEW_DAYS - 1}"
             f" order by md5(event_id) limit {NEW_EVENTS}"
         )
-        rows = subprocess.run([self.lawpulse, "sql", "--lake", f"{self.work}/lake", "--format", "json", sql], capture_output=True, text=True, check=True).stdout
+        rows = subprocess.run(
+            [self.lawpulse, "sql", "--lake", f"{self.work}/lake", "--format", "json", sql],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         rows = [json.loads(line) for line in rows.splitlines()] if rows.lstrip().startswith("{") else json.loads(rows)
         with open(new, "w") as lines:
             for row in rows:
                 row["attributes"] = json.loads(row["attributes"]) if row.get("attributes") else None
-                lines.write(json.dumps({key: value for key, value in row.items() if value is not None}, ensure_ascii=False) + "\n")
+                lines.write(
+                    json.dumps({key: value for key, value in row.items() if value is not None}, ensure_ascii=False)
+                    + "\n"
+                )
         landing, refreshing, _ = self.land([new])
         return {"new_events": len(rows), "new_landing_s": landing, "new_refreshing_s": refreshing}
 
@@ -112,20 +142,24 @@ class Bench:
         doors = ["--http", "127.0.0.1:0", "--postgres", "127.0.0.1:0"]
         server = subprocess.Popen(
             [self.lawpulse, "serve", "--lake", lake, *doors, "--as-of", "2026-01-01T00:30:00Z", *self.definitions()],
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "LAWPULSE_LOG": "warn"},
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "LAWPULSE_LOG": "warn"},
         )
         try:
             base = server.stdout.readline().split()[-1].rstrip("/")
             get = lambda path: urllib.request.urlopen(base + path).read()
             found = {"ready_s": time.monotonic() - started}
-            # What is computed after a landing is over before anything is timed.
-            while b"\nlawpulse_watching_seconds" not in get("/metrics"):
-                time.sleep(0.5)
+            # What is computed after a landing, and before anybody asks, is over before anything is timed.
+            for done in (b"\nlawpulse_watching_seconds", b"\nlawpulse_looking_ahead_seconds"):
+                while done not in get("/metrics"):
+                    time.sleep(0.5)
             began = time.monotonic()
             text = get("/metrics").decode()
             found["metrics_ms"] = (time.monotonic() - began) * 1000
-            found["measuring_s"] = float(re.search(r"^lawpulse_measuring_seconds ([\d.e+-]+)", text, re.M)[1])
-            found["watching_s"] = float(re.search(r"^lawpulse_watching_seconds ([\d.e+-]+)", text, re.M)[1])
+            found["measuring_s"] = gauge(text, "lawpulse_measuring_seconds")
+            found["watching_s"] = gauge(text, "lawpulse_watching_seconds")
+            found["looking_ahead_s"] = gauge(text, "lawpulse_looking_ahead_seconds")
             found["series"] = sum(1 for line in text.splitlines() if line and not line.startswith("#"))
             found["questions_ms"] = {}
             for name, metric, grain, days in QUESTIONS:
@@ -146,24 +180,29 @@ class Bench:
             server.send_signal(signal.SIGINT)
             server.wait()
 
-
     def push(self, base, get):
         """Pushes the new events to a running server once more, as others, and waits until its numbers have followed."""
-        gauge = lambda name: float(re.search(rf"^{name} ([\d.e+-]+)", get("/metrics").decode(), re.M)[1])
+        now = lambda name: gauge(get("/metrics").decode(), name)
         with open(f"{self.work}/new.ndjson", "rb") as lines:
             body = lines.read().replace(b'"event_id": "new-', b'"event_id": "pushed-')
-        before = gauge("lawpulse_lake_version"), gauge("lawpulse_measured_timestamp_seconds")
-        computed = gauge("lawpulse_numbers_computed_total")
+        before = now("lawpulse_lake_version"), now("lawpulse_measured_timestamp_seconds")
+        computed = now("lawpulse_numbers_computed_total")
         began = time.monotonic()
-        request = urllib.request.Request(f"{base}/api/v1/events?source=native", data=body, headers={"Content-Type": "application/x-ndjson"})
+        request = urllib.request.Request(
+            f"{base}/api/v1/events?source=native", data=body, headers={"Content-Type": "application/x-ndjson"}
+        )
         urllib.request.urlopen(request).read()
-        while gauge("lawpulse_lake_version") == before[0]:
+        while now("lawpulse_lake_version") == before[0]:
             time.sleep(0.02)
         seen = time.monotonic() - began
-        while gauge("lawpulse_measured_timestamp_seconds") == before[1]:
+        while now("lawpulse_measured_timestamp_seconds") == before[1]:
             time.sleep(0.02)
-        found = {"pushed_seen_s": seen, "pushed_measured_s": time.monotonic() - began, "measuring_again_s": gauge("lawpulse_measuring_seconds")}
-        return found | {"computed_again": (gauge("lawpulse_numbers_computed_total") - computed) / computed}
+        found = {
+            "pushed_seen_s": seen,
+            "pushed_measured_s": time.monotonic() - began,
+            "measuring_again_s": now("lawpulse_measuring_seconds"),
+        }
+        return found | {"computed_again": (now("lawpulse_numbers_computed_total") - computed) / computed}
 
 
 def table(results):
@@ -172,15 +211,31 @@ def table(results):
     yield "|---" * (len(results) + 1) + "|"
     rows = [
         ("landing", lambda it: f"{it['landing_s']:.1f} s, {it['events'] / it['landing_s'] / 1e6:.2f} million a second"),
-        ("rollups of a new lake", lambda it: f"{it['refreshing_s']:.1f} s, {it['refreshing_s'] / it['events'] * 1e6:.2f} s a million"),
+        (
+            "rollups of a new lake",
+            lambda it: f"{it['refreshing_s']:.1f} s, {it['refreshing_s'] / it['events'] * 1e6:.2f} s a million",
+        ),
         ("peak memory of both", lambda it: f"{it['landing_peak'] / 1e9:.1f} GB"),
-        ("the lake; its events alone", lambda it: f"{it['lake_bytes'] / 1e6:,.0f} MB; {it['events_bytes'] / it['events']:.0f} bytes each"),
-        ("new events of two days: landed, rollups", lambda it: f"{it['new_events']:,}: {it['new_landing_s']:.2f} s, {it['new_refreshing_s']:.2f} s"),
+        (
+            "the lake; its events alone",
+            lambda it: f"{it['lake_bytes'] / 1e6:,.0f} MB; {it['events_bytes'] / it['events']:.0f} bytes each",
+        ),
+        (
+            "new events of two days: landed, rollups",
+            lambda it: f"{it['new_events']:,}: {it['new_landing_s']:.2f} s, {it['new_refreshing_s']:.2f} s",
+        ),
         ("the server answers after", lambda it: f"{it['ready_s']:.1f} s"),
-        ("memory of the server (peak)", lambda it: f"{it['server_bytes'] / 1e9:.1f} GB ({it['server_peak'] / 1e9:.1f})"),
+        (
+            "memory of the server (peak)",
+            lambda it: f"{it['server_bytes'] / 1e9:.1f} GB ({it['server_peak'] / 1e9:.1f})",
+        ),
         ("every metric computed for `/metrics`", lambda it: f"{it['measuring_s']:.1f} s, {it['series']:,} series"),
-        ("the same events pushed: their numbers are seen, and `/metrics` has all after", lambda it: f"{it['pushed_seen_s']:.1f} s, {it['pushed_measured_s']:.1f} s"),
+        (
+            "the same events pushed: their numbers are seen, and `/metrics` has all after",
+            lambda it: f"{it['pushed_seen_s']:.1f} s, {it['pushed_measured_s']:.1f} s",
+        ),
         ("goals (of a district) and checks, in the background", lambda it: f"{it['watching_s']:.0f} s"),
+        ("months that nobody has asked about, in the background", lambda it: f"{it['looking_ahead_s']:.0f} s"),
         ("`/metrics` answers in", lambda it: f"{it['metrics_ms']:.0f} ms"),
     ]
     rows += [(name, lambda it, name=name: f"{it['questions_ms'][name]:.0f} ms") for name, *_ in QUESTIONS]
@@ -215,8 +270,14 @@ def draw(results, file):
         ("rollups of a new lake", [result["refreshing_s"] for result in results]),
         ("rollups after new events of two days", [result["new_refreshing_s"] for result in results]),
         ("every metric for /metrics", [result["measuring_s"] for result in results]),
-        ("activity of a month, whole tree", [result["questions_ms"]["activity of a month"] / 1000 for result in results]),
-        ("open cases, month by month", [result["questions_ms"]["open cases, month by month"] / 1000 for result in results]),
+        (
+            "activity of a month, whole tree",
+            [result["questions_ms"]["activity of a month"] / 1000 for result in results],
+        ),
+        (
+            "open cases, month by month",
+            [result["questions_ms"]["open cases, month by month"] / 1000 for result in results],
+        ),
     ]
     figure, axes = plot.subplots(figsize=(8, 4.5))
     for (name, seconds), colour, mark in zip(lines, STYLES, "osD^vP"):
@@ -237,17 +298,20 @@ def main():
     asked = parser.parse_args()
     platform = ["--officers", asked.officers, "--orgs", asked.orgs, "--districts", asked.districts]
     bench = Bench(asked.lawpulse, asked.work, platform)
-    kept = f"{asked.work}/results.json"
-    results = json.load(open(kept)) if os.path.exists(kept) else []
+    kept = pathlib.Path(asked.work, "results.json")
+    results = json.loads(kept.read_bytes()) if kept.exists() else []
     for events in asked.events:
         free = shutil.disk_usage(asked.work).free
         if free < events * BYTES_AN_EVENT:
-            print(f"# {events} events need about {events * BYTES_AN_EVENT / 1e9:.0f} GB, {free / 1e9:.0f} GB are free: left out", flush=True)
+            print(
+                f"# {events} events need about {events * BYTES_AN_EVENT / 1e9:.0f} GB, {free / 1e9:.0f} GB are free: left out",
+                flush=True,
+            )
             continue
         print(f"# {events} events, {' '.join(platform)}; load {os.getloadavg()[0]:.1f}", flush=True)
         result = bench.measure(events)
         results = [it for it in results if (it["platform"], it["events"]) != (result["platform"], events)] + [result]
-        with open(kept, "w") as file:
+        with kept.open("w") as file:
             json.dump(results, file, indent=1)
         print(json.dumps(result), flush=True)
     own = sorted((it for it in results if it["platform"] == " ".join(platform)), key=lambda it: it["events"])

@@ -61,7 +61,9 @@ def of_query(case):
     asked = case.query if case.method == "GET" else case.body
     given = asked.get("parameters")
     given = json.loads(given) if isinstance(given, str) else given
-    asked["sql"] = "select " + (", ".join(f"${place + 1}" for place in range(len(given))) if isinstance(given, list) and given else "1")
+    asked["sql"] = "select " + (
+        ", ".join(f"${place + 1}" for place in range(len(given))) if isinstance(given, list) and given else "1"
+    )
     case.headers = {**(case.headers or {}), "Accept": next(FORMS)}
 
 
@@ -91,7 +93,13 @@ METRICS, OF_METRICS = {}, set()
 KEYS = itertools.count(1)
 SCOPES = itertools.cycle(["district", "towns", "district/*", "towns,departments"])
 FORMS = itertools.cycle(
-    ["application/json", "text/csv", "application/x-ndjson", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"]
+    [
+        "application/json",
+        "text/csv",
+        "application/x-ndjson",
+        "application/vnd.apache.arrow.stream",
+        "application/vnd.apache.parquet",
+    ]
 )
 
 
@@ -183,7 +191,14 @@ def main(url, *token):
     run = ["--config-file", str(CONFIG), "run", address]
     if token:
         # What is right or wrong to ask does not depend on who asks: a few answers of each operation are enough.
-        run += ["--header", f"Authorization: {headers['Authorization']}", "--phases", "examples,fuzzing", "--max-examples", "2"]
+        run += [
+            "--header",
+            f"Authorization: {headers['Authorization']}",
+            "--phases",
+            "examples,fuzzing",
+            "--max-examples",
+            "2",
+        ]
     # What lands makes the server compute everything anew, so pushing comes last.
     for which in ("--exclude-operation-id", "--include-operation-id"):
         try:

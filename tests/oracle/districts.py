@@ -52,7 +52,11 @@ def main():
         seen["beside"] = len(settled(ROWS))
         for page in ("/clocks", "/goals", "/report?year=2025", "/explore?metric=cases_open&period=2025", "/sql"):
             visit(page)
-    print(json.dumps({**seen, "problems": list(problems(browser.events)), "requests": asked(browser.events)}, ensure_ascii=False))
+    print(
+        json.dumps(
+            {**seen, "problems": list(problems(browser.events)), "requests": asked(browser.events)}, ensure_ascii=False
+        )
+    )
 
 
 main()

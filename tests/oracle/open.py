@@ -66,7 +66,11 @@ def active_in_events(names, types, first, end):
         first=first,
         end=end,
     )
-    return {"polars over events": by_polars, "duckdb over events": by_duckdb.fetchone()[0], "spark over events": by_spark[0]}
+    return {
+        "polars over events": by_polars,
+        "duckdb over events": by_duckdb.fetchone()[0],
+        "spark over events": by_spark[0],
+    }
 
 
 def answers(names, sql, types, first, end):

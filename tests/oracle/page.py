@@ -54,7 +54,11 @@ def main():
         browser.wait_for(settled)
         seen = browser.evaluate(seen_on_it)
         browser.picture(screenshot)
-    print(json.dumps({**seen, "problems": list(problems(browser.events)), "requests": asked(browser.events)}, ensure_ascii=False))
+    print(
+        json.dumps(
+            {**seen, "problems": list(problems(browser.events)), "requests": asked(browser.events)}, ensure_ascii=False
+        )
+    )
 
 
 main()

@@ -22,8 +22,15 @@ from browser import SHOWN, Browser, asked, problems
 
 SIZES = {"laptop": (1440, 900), "phone": (390, 844), "wall": (1920, 1080)}
 PAGES = {
-    "overview": "/?period=2025", "units": "/units?period=2025", "unit": "/unit?scope=town-dawan&period=2025", "clocks": "/clocks",
-    "goals": "/goals", "report": "/report?year=2024", "explore": "/explore?metric=cases_open&period=2025", "sql": "/sql", "rejects": "/rejects",
+    "overview": "/?period=2025",
+    "units": "/units?period=2025",
+    "unit": "/unit?scope=town-dawan&period=2025",
+    "clocks": "/clocks",
+    "goals": "/goals",
+    "report": "/report?year=2024",
+    "explore": "/explore?metric=cases_open&period=2025",
+    "sql": "/sql",
+    "rejects": "/rejects",
 }
 
 LOOK = """
@@ -80,7 +87,9 @@ class Visit:
 
     def violations(self, but=()):
         self.browser.evaluate(self.axe + "; undefined")
-        return [found for found in self.browser.evaluate(AXE) if not found.startswith(tuple(f"{rule}:" for rule in but))]
+        return [
+            found for found in self.browser.evaluate(AXE) if not found.startswith(tuple(f"{rule}:" for rule in but))
+        ]
 
     def look(self, name, axe=True):
         # Charts are drawn anew for another size when the browser finds the time.
@@ -163,7 +172,9 @@ def use(visit, downloads):
     visit.open("/units?period=2025")
     browser.evaluate(typed("#find", "龙"))
     deeds["found"] = [row[0] for row in browser.evaluate(ROWS.format("#units"))]
-    visit.do("[...document.querySelectorAll('#units thead button')].find((button) => button.innerText.includes('活跃度')).click()")
+    visit.do(
+        "[...document.querySelectorAll('#units thead button')].find((button) => button.innerText.includes('活跃度')).click()"
+    )
     deeds["ordered"] = browser.evaluate(ROWS.format("#units"))
     visit.do(click("#units .links button"))
     deeds["saved units"] = wait_for_file(downloads, "lawpulse-units-*.csv")
@@ -187,7 +198,9 @@ def use(visit, downloads):
     deeds["off course"] = browser.evaluate("[...document.querySelectorAll('.goal')].map((goal) => goal.id)")
 
     visit.open("/sql")
-    statement = "select scope, value from metric('patrols', '2025-01-01', '2026-01-01', 'all', 'towns/*') order by scope"
+    statement = (
+        "select scope, value from metric('patrols', '2025-01-01', '2026-01-01', 'all', 'towns/*') order by scope"
+    )
     browser.evaluate(typed("#statement", statement))
     browser.evaluate(click("#run"))
     browser.wait_for("document.querySelector('#result tbody tr') && document.getElementById('stop').hidden")
@@ -198,13 +211,20 @@ def use(visit, downloads):
     browser.evaluate(typed("#statement", "select valu from metrics.patrols"))
     browser.evaluate(click("#run"))
     browser.wait_for("document.getElementById('problem').innerText.trim() && document.getElementById('stop').hidden")
-    deeds["mistake"] = [browser.evaluate(text("#problem")), browser.evaluate("(() => { const box = document.getElementById('statement'); return box.value.slice(box.selectionStart, box.selectionEnd); })()")]
+    deeds["mistake"] = [
+        browser.evaluate(text("#problem")),
+        browser.evaluate(
+            "(() => { const box = document.getElementById('statement'); return box.value.slice(box.selectionStart, box.selectionEnd); })()"
+        ),
+    ]
     deeds["violations of a mistake"] = visit.violations()
     # Somebody types, key by key.
     browser.evaluate("(() => { const box = document.getElementById('statement'); box.value = ''; box.focus(); })()")
     browser.call("Input.insertText", text="select * from insp")
     browser.wait_for("document.querySelectorAll('#options li').length")
-    deeds["offered"] = browser.evaluate("[...document.querySelectorAll('#options li')].map((option) => option.innerText)")
+    deeds["offered"] = browser.evaluate(
+        "[...document.querySelectorAll('#options li')].map((option) => option.innerText)"
+    )
     # The list is moved by the arrow keys in the box, which has the focus; axe knows that of a combobox, and a box of many
     # lines may not be called one.
     deeds["violations of offers"] = visit.violations(but=["scrollable-region-focusable"])
@@ -215,13 +235,21 @@ def use(visit, downloads):
     browser.wait_for("/\\d/.test(document.getElementById('reject-said')?.innerText ?? '')")
     deeds["tried again"] = browser.evaluate(text("#reject-said"))
     visit.open("/report?year=2024")
-    deeds["report"] = [browser.evaluate(text("article.report h1")), browser.evaluate("document.querySelectorAll('#contents-list a').length"), browser.evaluate("[...document.querySelectorAll('article.report a[href^=\"#\"]')].filter((link) => !document.getElementById(link.hash.slice(1))).length")]
+    deeds["report"] = [
+        browser.evaluate(text("article.report h1")),
+        browser.evaluate("document.querySelectorAll('#contents-list a').length"),
+        browser.evaluate(
+            "[...document.querySelectorAll('article.report a[href^=\"#\"]')].filter((link) => !document.getElementById(link.hash.slice(1))).length"
+        ),
+    ]
 
     visit.open("/")
     browser.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
     visit.do(choose("#scope", "teams"))
     deeds["offline"] = browser.evaluate(text("#tile-patrols .state"))
-    browser.call("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+    browser.call(
+        "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
+    )
     visit.do(click("#tile-patrols .state button"))
     deeds["online again"] = browser.evaluate("document.querySelector('#tile-patrols .value')?.dataset.value")
     return deeds
@@ -230,7 +258,11 @@ def use(visit, downloads):
 def main():
     base, artefacts, axe, *metrics = sys.argv[1:]
     artefacts = pathlib.Path(artefacts)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, tempfile.TemporaryDirectory() as downloads, Browser(profile) as browser:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        tempfile.TemporaryDirectory() as downloads,
+        Browser(profile) as browser,
+    ):
         browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=downloads)
         visit = Visit(browser, base, artefacts, pathlib.Path(axe).read_text())
         looks, seen = {}, {}
@@ -244,7 +276,12 @@ def main():
         wrong = list(problems(browser.events))
         requests = asked(browser.events)
         deeds = use(visit, pathlib.Path(downloads))
-    print(json.dumps({"looks": looks, "seen": seen, "metrics": numbers, "deeds": deeds, "problems": wrong, "requests": requests}, ensure_ascii=False))
+    print(
+        json.dumps(
+            {"looks": looks, "seen": seen, "metrics": numbers, "deeds": deeds, "problems": wrong, "requests": requests},
+            ensure_ascii=False,
+        )
+    )
 
 
 main()

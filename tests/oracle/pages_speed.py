@@ -12,7 +12,18 @@ import tempfile
 
 from browser import SHOWN, Browser
 
-PAGES = ["/", "/units", "/unit", "/clocks", "/goals", "/report", "/explore", "/explore?metric=inspections", "/sql", "/rejects"]
+PAGES = [
+    "/",
+    "/units",
+    "/unit",
+    "/clocks",
+    "/goals",
+    "/report",
+    "/explore",
+    "/explore?metric=inspections",
+    "/sql",
+    "/rejects",
+]
 ENTRIES = """
 JSON.stringify(performance.getEntriesByType('resource').filter((one) => one.name.includes('/api/')).map((one) => [Math.round(one.responseEnd - one.requestStart), one.name.replace(location.origin, '')]))
 """
@@ -35,7 +46,9 @@ def main():
                 seen.append((shown, sorted(json.loads(browser.evaluate(ENTRIES)), reverse=True)))
             (first, requests), (again, later) = seen
             slowest = requests[0] if requests else [0, ""]
-            print(f"{page:32}{first:8}{again:8}{len(requests):10}{slowest[0]:9}{later[0][0] if later else 0:7}  {slowest[1][:110]}")
+            print(
+                f"{page:32}{first:8}{again:8}{len(requests):10}{slowest[0]:9}{later[0][0] if later else 0:7}  {slowest[1][:110]}"
+            )
 
 
 main()

@@ -13,13 +13,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import load
 import storm
 from clients import Http, Wire, lawpulse_sql, page, roapi_sql
+from servers import PASSWORD, start_lawpulse, start_roapi, until
+
 from dashboards import VARIANTS, all_dashboards
-from servers import PASSWORD, answers, start_lawpulse, start_roapi, until
 
 CLIENTS = (1, 16, 64)
 ANALYST, AUDITOR = ("analyst", PASSWORD), ("auditor", PASSWORD)
@@ -133,7 +133,9 @@ def alone(side, door, asked, refused):
     found = load.Found()
     for question in asked * ALONE:
         load.loop(
-            [side.clients[door]], {side.clients[door]: iter([question])}, 0,
+            [side.clients[door]],
+            {side.clients[door]: iter([question])},
+            0,
             lambda _client, _question, seconds, _answer: found.milliseconds.append(1000 * seconds),
         )
     return f"{found.percentile(0.5):.1f}"

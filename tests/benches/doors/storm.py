@@ -17,8 +17,15 @@ GREEDIEST = 1
 PUSHED, EVERY = 500, 2.0
 # What a refused query may be told, and which limit that is. Everything else is a failure.
 REFUSALS = {
-    "503": "busy", "504": "30 s", "413": "rows or bytes", "422": "memory or disk",
-    "53300": "busy", "57014": "30 s", "54000": "rows or bytes", "53200": "memory", "53100": "disk",
+    "503": "busy",
+    "504": "30 s",
+    "413": "rows or bytes",
+    "422": "memory or disk",
+    "53300": "busy",
+    "57014": "30 s",
+    "54000": "rows or bytes",
+    "53200": "memory",
+    "53100": "disk",
 }
 # Each takes more than 512 MB or 30 s, or comes close; they are multiplied so that a lake of any size will do.
 HEAVY = [
@@ -103,7 +110,9 @@ def storm(server):
     """Measures what the server needs without a storm, and then with one at each door."""
     landing = Landing(server)
     pages = {path: Http(server.http, page, ("admin", PASSWORD)) for path in ("/healthz", "/metrics")}
-    print(f"\n# the storm: {QUERIES} heavy queries at once; {PUSHED} events pushed every {EVERY:.0f} s, pages asked for, all the while")
+    print(
+        f"\n# the storm: {QUERIES} heavy queries at once; {PUSHED} events pushed every {EVERY:.0f} s, pages asked for, all the while"
+    )
     server.forget_peak()
     calm = during(server, [], landing, pages, 10)
     base = server.peak()

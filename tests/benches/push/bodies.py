@@ -38,7 +38,9 @@ def units(folder):
 
 def event(number, dice, org):
     """Like the events that are simulated: half of them logins and logouts, the others inspections and patrols."""
-    kind = dice.choice(["officer.login", "officer.logout", "patrol.recorded", "inspection.started", "inspection.finished"])
+    kind = dice.choice(
+        ["officer.login", "officer.logout", "patrol.recorded", "inspection.started", "inspection.finished"]
+    )
     day = DAY if dice.random() < 0.9 else DAY - datetime.timedelta(dice.randint(1, 30))
     seconds = dice.randint(8 * 3600, 18 * 3600)
     officers = sorted({f"officer-{dice.randint(1, 50_000):07}" for _ in range(1 if kind.startswith("officer") else 2)})

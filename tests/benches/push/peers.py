@@ -16,8 +16,17 @@ from servers import Server, answers, free_port, until
 # The first digits of a time in nanoseconds, which a body's number and a line's number make whole: a moment of 2025-12-31.
 NANOSECONDS = "17671680"
 COLUMNS = (
-    "event_id", "event_type", "occurred_at", "received_at", "org_id", "officer_ids", "object_id", "party_id", "item_code",
-    "channel", "attributes",
+    "event_id",
+    "event_type",
+    "occurred_at",
+    "received_at",
+    "org_id",
+    "officer_ids",
+    "object_id",
+    "party_id",
+    "item_code",
+    "channel",
+    "attributes",
 )
 
 
@@ -78,7 +87,8 @@ class InfluxDb:
         tags = ",".join(f"{key}={event[key]}" for key in ("org_id", "event_type"))
         fields = {key: value for key, value in event.items() if key not in ("org_id", "event_type")}
         texts = {
-            key: value if isinstance(value, str) else json.dumps(value, separators=(",", ":")) for key, value in fields.items()
+            key: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            for key, value in fields.items()
         }
         written = ",".join(f"{key}={json.dumps(text)}" for key, text in texts.items())
         return f"events,{tags} {written} {NANOSECONDS}{NUMBER}{number:03}\n".encode()

@@ -58,8 +58,12 @@ class Probes:
             return None
         event_id = f"{self.name}-{number:08}-000"
         event = {
-            "event_id": event_id, "event_type": "patrol.recorded", "occurred_at": f"{DAY}T10:00:00+08:00",
-            "org_id": self.org, "officer_ids": ["officer-0000001", "officer-0000002"], "object_id": event_id,
+            "event_id": event_id,
+            "event_type": "patrol.recorded",
+            "occurred_at": f"{DAY}T10:00:00+08:00",
+            "org_id": self.org,
+            "officer_ids": ["officer-0000001", "officer-0000002"],
+            "object_id": event_id,
         }
         return Body(event_id[:-4], number, 1, json.dumps(event).encode())
 
@@ -109,7 +113,9 @@ def shows(lawpulse, work, orgs, lakes):
     """Prints how long it takes; returns whether the target is met."""
     print(f"\n# until it shows\n{WHAT_IS_MEASURED}")
     seconds = f"{'p50 s':>6} {'p95 s':>6} {'max s':>6}"
-    print(f"{'lake':<22} {'others push':<30} {'place':<9} {seconds}  {'target':<9} {'pushed/s':>9} {'landed after':>12}")
+    print(
+        f"{'lake':<22} {'others push':<30} {'place':<9} {seconds}  {'target':<9} {'pushed/s':>9} {'landed after':>12}"
+    )
     is_met = True
     for lake, name in lakes:
         for number, (what, size, pause) in enumerate(LOADS):

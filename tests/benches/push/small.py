@@ -35,7 +35,9 @@ QUERIES = {
 
 def small(lawpulse, work, orgs, bodies, land):
     """`land(lake, files)` lands files in a new lake."""
-    print(f"\n# {bodies:,} pushes of one event by {PUSHERS} clients, maintenance every {EVERY} s; the same events from one file")
+    print(
+        f"\n# {bodies:,} pushes of one event by {PUSHERS} clients, maintenance every {EVERY} s; the same events from one file"
+    )
     for lake in ("small", "bulk"):
         shutil.rmtree(f"{work}/{lake}", ignore_errors=True)
         shutil.copytree(f"{work}/empty", f"{work}/{lake}")
@@ -73,10 +75,14 @@ def push(server, work, source, ledger, bodies):
     started, cpu = time.monotonic(), server.cpu_seconds()
     drive(pushers, lambda: len(ledger.acknowledged) < bodies)
     pushed = time.monotonic()
-    print(f"acknowledged after {pushed - started:.0f} s, {bodies / (pushed - started):,.0f}/s, {ledger.refused} refused")
+    print(
+        f"acknowledged after {pushed - started:.0f} s, {bodies / (pushed - started):,.0f}/s, {ledger.refused} refused"
+    )
     desk.wait_for_events(bodies)
     landed = time.time()
-    print(f"landed {time.monotonic() - pushed:.1f} s later; the server took {server.cpu_seconds() - cpu:.0f} s of processor time")
+    print(
+        f"landed {time.monotonic() - pushed:.1f} s later; the server took {server.cpu_seconds() - cpu:.0f} s of processor time"
+    )
     ledger.check_landed(desk.row, source.name)
     print_lake(work, "small", "when all has landed")
     # The first round that ends may have begun before the last landing.

@@ -135,7 +135,9 @@ def run_peer(peer, work, orgs, clients, size, seconds):
 
 def disk(work, orgs, seconds):
     """What the disk takes of the same bodies, by a program that does nothing else."""
-    print(f"\n# the bound: Python that only writes and syncs, on the disk of {work}; syncs/s, and the events they would carry/s")
+    print(
+        f"\n# the bound: Python that only writes and syncs, on the disk of {work}; syncs/s, and the events they would carry/s"
+    )
     print("# `append`: one file, grows, fsync. `file each`: fsync, rename, fsync of the folder, as the inbox does")
     print(f"{'writers':>7} {'events/body':>11} {'append':>20} {'file each':>20}")
     folder = Path(work, "disk")

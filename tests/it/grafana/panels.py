@@ -7,6 +7,7 @@ Prints a JSON object: for each panel what each of its queries gave, or why it ga
 
 import glob
 import json
+import pathlib
 import re
 import sys
 import time
@@ -24,7 +25,7 @@ def expanded(text):
     text = text.replace("${scope}", scope).replace("$__rate_interval", "2m")
     left = re.search(r"\$\{?__|\$\{|\$[a-z]", text)
     if left:
-        raise ValueError(f"{text[left.start():][:20]} is not expanded")
+        raise ValueError(f"{text[left.start() :][:20]} is not expanded")
     return text
 
 
@@ -58,12 +59,16 @@ def asked_in_promql(target):
         query |= {"start": time.time() - 60, "end": time.time(), "step": 5}
     with urllib.request.urlopen(f"{prometheus}/api/v1/{path}?{urllib.parse.urlencode(query)}") as answer:
         found = json.load(answer)["data"]["result"]
-    return {"rows": len(found), "values": len(found), "columns": sorted({key for one in found for key in one["metric"]})}
+    return {
+        "rows": len(found),
+        "values": len(found),
+        "columns": sorted({key for one in found for key in one["metric"]}),
+    }
 
 
 told = []
 for path in sorted(glob.glob(f"{folder}/*/*.json")):
-    board = json.load(open(path))
+    board = json.loads(pathlib.Path(path).read_bytes())
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
             names, rows = rows_of(variable["query"])

@@ -1,5 +1,5 @@
 // Writes a TypeScript file in which each dashboard has Grafana's type: `node types.mjs SCHEMA OUT FILE…`.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from "node:fs";
 
 const [schema, out, ...files] = process.argv.slice(2);
 // Enumerations take no texts: those of theirs that a dashboard holds are named, any other is an error of the type.
@@ -10,7 +10,7 @@ const names = {
 };
 let text = `import { type Dashboard, FieldColorModeId, ThresholdsMode } from '${schema}';\n`;
 files.forEach((file, place) => {
-  let model = readFileSync(file, 'utf8');
+  let model = readFileSync(file, "utf8");
   for (const [from, to] of Object.entries(names)) model = model.replaceAll(from, to);
   text += `export const board${place}: Dashboard = ${model};\n`;
 });
