@@ -14,7 +14,7 @@ calls=/var/log/systemctl
 fail() {
     trap - ERR
     echo "inside.sh:${BASH_LINENO[0]}: $*" >&2
-    for file in /var/log/lawpulse "$calls"; do
+    for file in /var/log/lawpulse /var/log/lawpulse-relay "$calls"; do
         if [[ -e $file ]]; then echo "-- $file" >&2 && tail -20 "$file" >&2; fi
     done
     exit 1
@@ -80,7 +80,7 @@ before_the_page() {
     absent /var/lib/lawpulse
     dpkg --purge lawpulse
     called '--system daemon-reload'
-    absent /etc/lawpulse /etc/prometheus/rules.d /etc/default/lawpulse
+    absent /etc/lawpulse /etc/prometheus/rules.d /etc/default/lawpulse{,-relay}
     rm $calls
     cp old/lawpulse_*.deb .
 }
@@ -89,6 +89,8 @@ after_1() {
     called '--quiet --system start lawpulse.service'
     check 'enabled' "$(systemctl is-enabled lawpulse)" enabled
     systemd-analyze verify /usr/lib/systemd/system/lawpulse.service
+    # Nobody has said yet which chats there are.
+    not_called 'start lawpulse-relay'
     # Tenths of what is exposed; most that is left is the network.
     systemd-analyze security --offline=true --threshold=15 --no-pager /usr/lib/systemd/system/lawpulse.service | tail -1
     check 'owners' "$(stat -c '%U %G %a' /var/lib/lawpulse $lake $lake/pseudonym.key | tr '\n' ,)" \
@@ -98,12 +100,50 @@ after_1() {
         "lawpulse /usr/bin/lawpulse serve --config $config"
     check 'the config' "$(stat -c '%U %G %a' $config)" 'root root 644'
     check 'config files' "$(dpkg-query --show --showformat='${Conffiles}\n' lawpulse | awk 'NF { print $1 }' | sort | tr '\n' ' ')" \
-        "/etc/default/lawpulse /etc/grafana/provisioning/dashboards/lawpulse.yml \
+        "/etc/default/lawpulse /etc/default/lawpulse-relay /etc/grafana/provisioning/dashboards/lawpulse.yml \
 /etc/grafana/provisioning/datasources/lawpulse.yml $config /etc/prometheus/rules.d/lawpulse.yml "
     promtool check rules /etc/prometheus/rules.d/lawpulse.yml
     for link in README.md docs/production.md docs/lake.md dashboards/runbook.md sql/README.md copyright changelog.Debian.gz; do
         [[ -s /usr/share/doc/lawpulse/$link ]] || fail "$link is missing"
     done
+}
+
+# Messages to a robot of this machine, and nobody else hears of them.
+after_5() {
+    check 'relay enabled' "$(systemctl is-enabled lawpulse-relay)" enabled
+    systemd-analyze verify /usr/lib/systemd/system/lawpulse-relay.service
+    systemd-analyze security --offline=true --threshold=15 --no-pager /usr/lib/systemd/system/lawpulse-relay.service | tail -1
+    if runuser -u lawpulse -- cat /etc/lawpulse/robots/bureau.url 2>/dev/null; then fail 'the server can read the secret of a chat'; fi
+
+    # shellcheck disable=SC2154 # It is in the environment.
+    "$python" - <<'PYTHON' &
+import http.server, pathlib
+class Robot(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"errcode": 0, "errmsg": "ok"}')
+        pathlib.Path("told").write_bytes(body)
+http.server.HTTPServer(("127.0.0.1", 9999), Robot).serve_forever()
+PYTHON
+    local robot=$!
+    echo 'http://127.0.0.1:9999/send?key=KEY' >/etc/lawpulse/robots/bureau.url
+    systemctl restart lawpulse-relay
+    webhook() {
+        curl --silent --fail --header 'Content-Type: application/json' --data @- http://127.0.0.1:9095/operators <<'JSON'
+{"version": "4", "groupKey": "a group", "status": "firing", "receiver": "operators", "groupLabels": {"alertname": "MaintenanceFailing"},
+ "commonLabels": {"alertname": "MaintenanceFailing"}, "commonAnnotations": {}, "externalURL": "http://127.0.0.1:9093", "truncatedAlerts": 0,
+ "alerts": [{"status": "firing", "labels": {"alertname": "MaintenanceFailing", "severity": "warning"},
+   "annotations": {"summary": "维护失败。", "description": "一小时没有整理。"}, "startsAt": "2026-01-05T01:00:00Z",
+   "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": "1"}]}
+JSON
+    }
+    eventually webhook
+    check 'the relay' "$(ps -o user:20= -o args= -p "$(</run/lawpulse-relay.pid)")" \
+        'lawpulse-relay       /usr/bin/lawpulse relay --config /etc/lawpulse/relay.toml'
+    grep -q 维护失败 told || fail "the chat was told: $(<told)"
+    kill $robot
 }
 
 after_6() {
@@ -177,6 +217,7 @@ after_7() {
 after_8() {
     check 'the version' "$(dpkg-query --show --showformat='${Version} ${Status}' lawpulse)" "$(dpkg-deb --field new/lawpulse_*.deb Version) install ok installed"
     called '--quiet --system restart lawpulse.service'
+    called 'try-restart lawpulse-relay.service'
     check 'the changed config' "$(tail -1 $config)" '# changed here'
     grep -q 'of the new version' $config.dpkg-dist
     curl --silent --show-error --fail --retry 30 --retry-connrefused --cacert ca.pem https://lawpulse.example:8080/healthz
@@ -186,14 +227,15 @@ after_8() {
 after_the_page() {
     dpkg --remove lawpulse
     called 'stop lawpulse.service'
-    absent /usr/bin/lawpulse /usr/lib/systemd/system/lawpulse.service /usr/share/lawpulse
+    called 'stop lawpulse-relay.service'
+    absent /usr/bin/lawpulse /usr/lib/systemd/system/lawpulse{,-relay}.service /usr/share/lawpulse
     check 'what is kept' "$(tail -1 $config), $(find $lake/events -name '*.parquet' | wc -l | awk '{ print ($1 > 0) }')" \
         '# changed here, 1'
 
     dpkg --purge lawpulse 2>told
     grep -q "the lake stays in $lake" told || fail "purge did not tell where the lake stays: $(<told)"
     [[ -s $lake/events/_delta_log/00000000000000000000.json ]] || fail 'purge took the lake'
-    absent $config /etc/prometheus/rules.d /etc/default/lawpulse
+    absent $config /etc/prometheus/rules.d /etc/default/lawpulse{,-relay}
     # The key is not the package's.
     [[ -e /etc/lawpulse/server.key ]] || fail 'purge took the key'
 
@@ -218,6 +260,7 @@ page() { source ./page.sh; }
 
 step before_the_page
 step page
+# shellcheck disable=SC2154 # It is the page's last line.
 [[ $the_page_has -gt 30 ]] || fail "the page has $the_page_has commands"
 step after_the_page
 printf '== whole (%d s)\n' "$SECONDS"

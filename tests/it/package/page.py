@@ -4,6 +4,7 @@ Indented lines are commands. A fenced file whose first line is its path is writt
 file of Debian's, its lines are added. After each section `after_N` is called, where the script that reads this one has it.
 """
 
+import pathlib
 import re
 import shlex
 import sys
@@ -37,7 +38,8 @@ def alone(command: str) -> str:
     """The command as it runs by itself: nobody answers its questions."""
     if " account add " not in command:
         return command
-    password = "" if " platform " in command or " prometheus " in command else "a password of the test"
+    by_token = ("platform", "prometheus", "relay")
+    password = "" if any(f" {name} " in command for name in by_token) else "a password of the test"
     return f"echo '{password}' | {command} --password-stdin"
 
 
@@ -45,7 +47,7 @@ def main() -> None:
     fence: list[str] | None = None
     section = 0
     n_commands = 0
-    for line in open(sys.argv[1], encoding="utf-8").read().splitlines():
+    for line in pathlib.Path(sys.argv[1]).read_text(encoding="utf-8").splitlines():
         if fence is not None:
             if line == "```":
                 if fence and fence[0].startswith("# /"):
