@@ -136,36 +136,50 @@ async fn answer_all(
 /// Numbers that are computed ahead: a part of what is remembered, so that there is room for what people ask.
 const AHEAD_MAX: usize = 500_000;
 
-/// Computes the whole months of last year and this one for every scope that `/metrics` has, or where those are too many for the
-/// whole tree, so that they are remembered when somebody asks. `view` gives the newest state: what lands meanwhile does not wait.
-pub async fn months(
+/// Computes the whole months of last year and this one, and the two last whole years, for every scope that `/metrics` has, or where
+/// those are too many for the whole tree, so that they are remembered when somebody asks. `view` gives the newest state: what lands
+/// meanwhile does not wait.
+pub async fn ahead(
     view: impl Fn() -> Arc<View>,
     catalogue: &Catalogue,
     today: NaiveDate,
     most_units: usize,
 ) {
-    let (first, this_month) = (NaiveDate::from_ymd_opt(today.year() - 1, 1, 1), today.with_day(1));
-    let (Some(start), Some(end)) = (first, this_month) else { return };
-    let periods = metric::periods(Period { start, end }, Grain::Month);
-    let metrics = || catalogue.iter().filter(|metric| metric.grains().contains(&Grain::Month));
-    let of_scope = periods.len() * metrics().count();
-    for metric in metrics() {
-        let view = view();
-        let (mut scopes, _) = scopes_of_today(&view, today, most_units);
-        if scopes.len() * of_scope > AHEAD_MAX {
-            scopes.retain(|scope| matches!(scope.kind, ScopeKind::Tree(_)));
-        }
-        let parameters = &Choice::new();
-        let request = Request { periods: &periods, scopes: &scopes, parameters, as_of: today };
-        let started = Instant::now();
-        let answer = metric::compute_ahead(&view, metric, &request).await;
-        let milliseconds = started.elapsed().as_millis();
-        match answer {
-            Ok(()) => tracing::debug!(metric = metric.id(), milliseconds, "months"),
-            // It has been told of, for the metric has failed for `/metrics` too.
-            Err(error) => tracing::debug!(metric = metric.id(), %error, "months"),
+    let asked = whole_months_and_years(today);
+    let (mut questions, mut of_scope) = (Vec::new(), 0);
+    for metric in catalogue.iter() {
+        for (grain, periods) in asked.iter().filter(|(grain, _)| metric.grains().contains(grain)) {
+            questions.push((metric, *grain, periods.as_slice()));
+            of_scope += periods.len();
         }
     }
+    let (mut scopes, _) = scopes_of_today(&view(), today, most_units);
+    if scopes.len() * of_scope > AHEAD_MAX {
+        scopes.retain(|scope| matches!(scope.kind, ScopeKind::Tree(_)));
+    }
+    for (metric, grain, periods) in questions {
+        let (view, parameters) = (view(), &Choice::new());
+        let request = Request { periods, scopes: &scopes, parameters, as_of: today };
+        let started = Instant::now();
+        let answer = metric::compute_ahead(&view, metric, &request).await;
+        let (milliseconds, grain) = (started.elapsed().as_millis(), grain.name());
+        match answer {
+            Ok(()) => tracing::debug!(metric = metric.id(), grain, milliseconds, "ahead"),
+            // It has been told of, for the metric has failed for `/metrics` too.
+            Err(error) => tracing::debug!(metric = metric.id(), grain, %error, "ahead"),
+        }
+    }
+}
+
+/// The whole months since the start of last year, and the two years before this one.
+fn whole_months_and_years(today: NaiveDate) -> [(Grain, Vec<Period>); 2] {
+    let of = |grain: Grain, years_ago: i32, end: Option<NaiveDate>| {
+        let start = NaiveDate::from_ymd_opt(today.year() - years_ago, 1, 1);
+        let whole = start.zip(end).map(|(start, end)| Period { start, end });
+        (grain, whole.map_or(Vec::new(), |whole| metric::periods(whole, grain)))
+    };
+    let (this_month, this_year) = (today.with_day(1), NaiveDate::from_ymd_opt(today.year(), 1, 1));
+    [of(Grain::Month, 1, this_month), of(Grain::Year, 2, this_year)]
 }
 
 /// Follows the goals of the year and runs every check: families of series apart from those of the catalogue.
@@ -374,4 +388,21 @@ fn series(scopes: &[Scope], values: &Values<'_>, pick: fn(&Sample) -> Option<f64
         }
     }
     series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ahead_are_the_months_since_last_january_and_two_whole_years() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let ahead = |today: &str| {
+            whole_months_and_years(day(today))
+                .map(|(_, periods)| (periods.len(), periods[0].start, periods.last().unwrap().end))
+        };
+        let years = (2, day("2024-01-01"), day("2026-01-01"));
+        assert_eq!(ahead("2026-03-15"), [(14, day("2025-01-01"), day("2026-03-01")), years]);
+        assert_eq!(ahead("2026-01-01"), [(12, day("2025-01-01"), day("2026-01-01")), years]);
+    }
 }

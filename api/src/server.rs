@@ -182,6 +182,7 @@ pub struct Server {
     metrics_units: usize,
     measured: RwLock<Measured>,
     watched: RwLock<String>,
+    looked_ahead: Mutex<Option<Duration>>,
     landing_error: Mutex<Option<String>>,
     /// What has been seen of the process that writes the lake, by one that only reads it.
     followed: Option<following::Record>,
@@ -298,6 +299,7 @@ impl Server {
             metrics_units: options.metrics_units,
             measured: RwLock::default(),
             watched: RwLock::default(),
+            looked_ahead: Mutex::default(),
             landing_error: Mutex::default(),
             followed: options.is_reader.then(following::Record::default),
             cluster,
@@ -344,6 +346,11 @@ impl Server {
     /// Goals and checks as exposition text.
     pub fn watched(&self) -> String {
         self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long it took to look ahead, if that was done.
+    pub fn looked_ahead(&self) -> Option<Duration> {
+        *self.looked_ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The door to SQL.
@@ -613,8 +620,8 @@ async fn measure(server: Arc<Server>) {
     }
 }
 
-/// Computes the months that dashboards show before anybody asks: after a landing those that it has to do with. Rests three times
-/// as long as it took.
+/// Computes the months and years that dashboards show before anybody asks: after a landing those that it has to do with. Rests three
+/// times as long as it took.
 async fn look_ahead(server: Arc<Server>) {
     until_measured(&server).await;
     tokio::time::sleep(LOOK_AHEAD_AFTER).await;
@@ -626,10 +633,11 @@ async fn look_ahead(server: Arc<Server>) {
         if known_for != state {
             let started = Instant::now();
             let newest = || server.view();
-            measure::months(newest, &server.catalogue, today, server.metrics_units).await;
-            tracing::debug!(took = ?started.elapsed(), "looked ahead");
+            measure::ahead(newest, &server.catalogue, today, server.metrics_units).await;
+            let took = started.elapsed();
+            *server.looked_ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(took);
             known_for = state;
-            rest = rest.max(started.elapsed() * LOOK_AHEAD_REST);
+            rest = rest.max(took * LOOK_AHEAD_REST);
         }
         tokio::time::sleep(rest).await;
     }

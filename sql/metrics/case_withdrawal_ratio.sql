@@ -9,6 +9,7 @@
 -- direction = "guardrail"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- adds_up = true
 -- rows = true
 -- [prometheus]
 -- name = "case_withdrawal_ratio"

@@ -8,6 +8,7 @@
 -- direction = "down"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- adds_up = true
 -- rows = true
 -- [parameters.clock]
 -- values = ["all", "case_decision", "case_service", "case_publication", "credit_upload", "evidence_decision", "hearing_notice", "cash_hand_in", "retraction", "measure_duration", "measure_report", "court_application", "licence_decision", "licence_delivery", "licence_publication", "spot_check_publication", "complaint_handling", "opinion_reply", "hearing_request", "fine_payment", "rectification"]

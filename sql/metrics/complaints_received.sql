@@ -9,6 +9,7 @@
 -- direction = "neutral"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- adds_up = true
 -- rows = true
 -- additive = true
 -- [prometheus]

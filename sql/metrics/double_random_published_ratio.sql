@@ -9,6 +9,7 @@
 -- direction = "compliance"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = true
+-- adds_up = true
 -- rows = true
 -- additive = true
 -- [prometheus]

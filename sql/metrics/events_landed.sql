@@ -8,6 +8,7 @@
 -- direction = "neutral"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = false
+-- adds_up = true
 -- rows = true
 -- additive = true
 -- [prometheus]

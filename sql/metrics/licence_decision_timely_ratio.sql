@@ -8,6 +8,7 @@
 -- direction = "compliance"
 -- grains = ["day", "week", "month", "quarter", "year", "all"]
 -- rankable = true
+-- adds_up = true
 -- rows = true
 -- [prometheus]
 -- name = "licence_decision_timely_ratio"

@@ -1,12 +1,12 @@
 //! `/metrics`: the district's numbers, then the process's own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use pipeline::query::View;
 use prometheus::TextEncoder;
 
 use crate::clock::Clock;
@@ -32,7 +32,7 @@ pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Result<Respons
     let measured = server.measured();
     let mut text = measured.text.clone();
     text.push_str(&server.watched());
-    text.push_str(&render(&number_families(&server.view())));
+    text.push_str(&render(&number_families(&server)));
     text.push_str(&render(&own_families(&server)));
     text.push_str(&render(&size_families(&server)));
     text.push_str(&render(&inbox_families(&server)));
@@ -276,7 +276,8 @@ fn size_families(server: &Server) -> Vec<Family> {
 }
 
 /// How many numbers of metrics had to be computed, and how many are remembered.
-fn number_families(view: &View) -> [Family; 3] {
+fn number_families(server: &Server) -> [Family; 4] {
+    let view = server.view();
     let (computed, found) = view.computed_and_found();
     [
         gauge(
@@ -293,6 +294,11 @@ fn number_families(view: &View) -> [Family; 3] {
             "lawpulse_numbers_found_total",
             "Numbers of metrics that were known of the same rows: from before a landing, or from another question.",
             found,
+        ),
+        gauge(
+            "lawpulse_looking_ahead_seconds",
+            "How long it took to compute the months and years that nobody has asked about yet; absent before it was done.",
+            server.looked_ahead().iter().map(Duration::as_secs_f64).collect(),
         ),
     ]
 }

@@ -193,6 +193,8 @@ struct Header {
     #[serde(default)]
     one_period: bool,
     #[serde(default)]
+    adds_up: bool,
+    #[serde(default)]
     additive: bool,
     suppress_below: Option<u64>,
     thresholds: Option<Thresholds>,
@@ -304,6 +306,11 @@ impl Metric {
     /// Whether what the query says of a period depends on which others are asked for with it: then it is asked for each alone.
     pub fn is_of_one_period(&self) -> bool {
         self.header.one_period
+    }
+
+    /// Whether the numbers of a period are the sums of those of the periods that it is made of.
+    pub fn adds_up(&self) -> bool {
+        self.header.adds_up
     }
 
     /// Whether the district's number is the sum of its units'.
@@ -437,6 +444,12 @@ impl Metric {
         }
         if names(&sql, "choices") && header.parameters.is_empty() {
             return wrong("the query joins `choices` and has no parameter", "leave the join out");
+        }
+        if header.adds_up && header.kind == Kind::Gauge {
+            return wrong(
+                "a gauge adds up",
+                "leave `adds_up` out, or say which ratio or count it is",
+            );
         }
         if header.rows && rows_sql.is_some() {
             return wrong("rows = true and a query after `-- rows`", "keep one of the two");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use hashbrown::{HashMap, HashSet};
 
@@ -113,7 +113,7 @@ async fn answer(
 pub async fn compute_ahead(view: &View, metric: &Metric, request: &Request<'_>) -> Result<()> {
     view.numbers().begin();
     let choice = metric.parameter_values(request.parameters)?;
-    if !view.numbers().outlive_landings(view, metric, request, &choice).await {
+    if !view.numbers().outlive_landings(view, metric, &choice).await {
         return Ok(());
     }
     let scopes = with_neighbours(view, metric, request.scopes);
@@ -133,69 +133,131 @@ fn with_neighbours<'s>(view: &View, metric: &Metric, scopes: &'s [Scope]) -> Cow
     Cow::Owned(scopes.iter().chain(others).cloned().collect())
 }
 
-/// Computes what is not known yet of the request's periods.
+/// Computes a metric, with what is remembered of its numbers.
 async fn compute(
     view: &View,
     metric: &Metric,
     request: &Request<'_>,
     choices: &[Choice],
 ) -> Result<Vec<Vec<Sample>>> {
-    if request.periods.is_empty() {
-        return Ok(vec![Vec::new(); choices.len()]);
-    }
-    let scope_keys: Vec<ScopeKey> = request.scopes.iter().map(ScopeKey::of).collect();
-    let (mut topics, mut known) = (Vec::new(), Vec::new());
-    for choice in choices {
-        let of_choice = if view.numbers().are_used() {
-            view.numbers().topics(view, metric, request, choice).await
-        } else {
-            Vec::new()
-        };
-        let mut numbers: Vec<_> =
-            of_choice.iter().map(|topic| view.numbers().get(topic, &scope_keys)).collect();
-        numbers.resize(request.periods.len(), None);
-        known.push(numbers);
-        topics.push(of_choice);
-    }
-    let open = |place: &usize| known.iter().any(|numbers| numbers[*place].is_none());
-    let open: Vec<usize> = (0..request.periods.len()).filter(open).collect();
-    let numbers_of = |periods: usize| periods * scope_keys.len() * choices.len();
-    view.numbers().count(numbers_of(open.len()), numbers_of(request.periods.len() - open.len()));
-    let at_once = if metric.is_of_one_period() { 1 } else { open.len().max(1) };
-    for open in open.chunks(at_once) {
-        let periods: Vec<Period> = open.iter().map(|place| request.periods[*place]).collect();
-        let found =
-            ask(view, metric, &Request { periods: &periods, ..request.clone() }, choices).await?;
-        for (choice, found) in found.iter().enumerate() {
-            for (&place, period) in open.iter().zip(&periods) {
-                let of_scope = |scope: &Scope| {
-                    let numbers = found.get(&(scope.scope_id.clone(), days_of(period.start)));
-                    numbers.copied().unwrap_or_default()
-                };
-                let numbers: Vec<Number> = request.scopes.iter().map(of_scope).collect();
-                if let Some(topic) = topics[choice].get(place) {
-                    let by_scope = scope_keys.iter().copied().zip(numbers.iter().copied());
-                    view.numbers().keep(topic, by_scope);
-                }
-                known[choice][place] = Some(numbers);
-            }
-        }
-    }
-    let samples_of = |numbers: &Vec<Option<Vec<Number>>>| {
+    let numbers = if view.numbers().are_used() {
+        find_or_ask(view, metric, request, choices).await?
+    } else {
+        ask(view, metric, request, choices).await?
+    };
+    let samples_of = |numbers: &Vec<OfScopes>| {
         let mut samples = Vec::with_capacity(request.scopes.len() * request.periods.len());
-        for (scope_place, scope) in request.scopes.iter().enumerate() {
+        for (place, scope) in request.scopes.iter().enumerate() {
             for (period, numbers) in request.periods.iter().zip(numbers) {
-                let number = numbers.as_ref().map(|numbers| numbers[scope_place]);
-                samples.push(sample(metric, scope, *period, number.unwrap_or_default()));
+                samples.push(sample(metric, scope, *period, numbers[place]));
             }
         }
         samples
     };
-    Ok(known.iter().map(samples_of).collect())
+    Ok(numbers.iter().map(samples_of).collect())
+}
+
+/// The numbers of a period, in the order of the request's scopes.
+type OfScopes = Vec<Number>;
+
+/// Numbers that a question may be put together of: few enough to leave room for others that are remembered.
+const PARTS_MAX: usize = 200_000;
+
+/// The numbers of each choice and period, put together of those of its months where they add up.
+async fn find_or_ask(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<Vec<Vec<OfScopes>>> {
+    let each_itself = || request.periods.iter().map(|period| vec![*period]).collect::<Vec<_>>();
+    let mut made_of = each_itself();
+    if metric.adds_up() {
+        made_of = request.periods.iter().map(|period| period.parts()).collect();
+        let parts = distinct(&made_of);
+        // One query answers for periods that start on different days.
+        let are_of_one_query = parts.windows(2).all(|pair| pair[0].start < pair[1].start);
+        if !are_of_one_query || parts.len() * request.scopes.len() * choices.len() > PARTS_MAX {
+            made_of = each_itself();
+        }
+    }
+    let parts = distinct(&made_of);
+    let of_parts = Request { periods: &parts, ..request.clone() };
+    let numbers = find_or_ask_each(view, metric, &of_parts, choices).await?;
+    let sum = |numbers: &Vec<OfScopes>, made_of: &Vec<Period>| -> OfScopes {
+        let of_part = |part| parts.binary_search(part).map_or(&[][..], |place| &numbers[place]);
+        let of_scope =
+            |scope: usize| made_of.iter().filter_map(move |part| of_part(part).get(scope));
+        (0..request.scopes.len()).map(|scope| of_scope(scope).copied().sum()).collect()
+    };
+    Ok(numbers.iter().map(|of| made_of.iter().map(|parts| sum(of, parts)).collect()).collect())
+}
+
+/// Each of the parts once, in their order.
+fn distinct(made_of: &[Vec<Period>]) -> Vec<Period> {
+    let mut parts = made_of.concat();
+    parts.sort_unstable();
+    parts.dedup();
+    parts
+}
+
+/// The numbers of each choice and period: those that are known of the same rows, and what the query says of the other periods.
+async fn find_or_ask_each(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<Vec<Vec<OfScopes>>> {
+    let memory = view.numbers();
+    let scopes: Vec<ScopeKey> = request.scopes.iter().map(ScopeKey::of).collect();
+    let (mut topics, mut known) = (Vec::new(), Vec::new());
+    for choice in choices {
+        let of_choice = memory.topics(view, metric, request, choice).await;
+        known.push(of_choice.iter().map(|topic| memory.get(topic, &scopes)).collect::<Vec<_>>());
+        topics.push(of_choice);
+    }
+    let is_open = |place: &usize| known.iter().any(|numbers| numbers[*place].is_none());
+    let open: Vec<usize> = (0..request.periods.len()).filter(is_open).collect();
+    memory.count_found((request.periods.len() - open.len()) * scopes.len() * choices.len());
+    let periods: Vec<Period> = open.iter().map(|place| request.periods[*place]).collect();
+    let asked =
+        ask(view, metric, &Request { periods: &periods, ..request.clone() }, choices).await?;
+    for ((known, topics), asked) in known.iter_mut().zip(&topics).zip(asked) {
+        for (&place, numbers) in open.iter().zip(asked) {
+            memory.keep(&topics[place], scopes.iter().copied().zip(numbers.iter().copied()));
+            known[place] = Some(numbers);
+        }
+    }
+    Ok(known.into_iter().map(|numbers| numbers.into_iter().flatten().collect()).collect())
+}
+
+/// What the query of a metric says of each choice and period.
+async fn ask(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<Vec<Vec<OfScopes>>> {
+    let all = request.periods.len();
+    let at_once = if metric.is_of_one_period() { 1 } else { all.max(1) };
+    let mut numbers = vec![Vec::with_capacity(all); choices.len()];
+    for periods in request.periods.chunks(at_once) {
+        let found = run(view, metric, &Request { periods, ..request.clone() }, choices).await?;
+        for (numbers, found) in numbers.iter_mut().zip(&found) {
+            let of_period = |period: &Period| -> OfScopes {
+                let key = |scope: &Scope| (scope.scope_id.clone(), days_of(period.start));
+                let of_scope = |scope| found.get(&key(scope)).copied().unwrap_or_default();
+                request.scopes.iter().map(of_scope).collect()
+            };
+            numbers.extend(periods.iter().map(of_period));
+        }
+    }
+    view.numbers().count_computed(all * request.scopes.len() * choices.len());
+    Ok(numbers)
 }
 
 /// Runs the query of a metric.
-async fn ask(
+async fn run(
     view: &View,
     metric: &Metric,
     request: &Request<'_>,
@@ -233,16 +295,44 @@ pub async fn explain(
     let Some(sql) = metric.rows_sql() else { return Ok(None) };
     let mut request = request.clone();
     let samples = evaluate(view, metric, &request).await?;
-    let shown: Vec<Scope> = request
-        .scopes
-        .iter()
-        .zip(samples.chunks(request.periods.len().max(1)))
-        .filter(|(_, samples)| samples.iter().all(|sample| !sample.is_withheld))
-        .map(|(scope, _)| scope.clone())
-        .collect();
+    let (mut shown, mut counted) = (Vec::new(), 0.0);
+    for (scope, samples) in request.scopes.iter().zip(samples.chunks(request.periods.len().max(1)))
+    {
+        if samples.iter().all(|sample| !sample.is_withheld) {
+            shown.push(scope.clone());
+            counted += samples.iter().filter_map(|sample| rows_of(metric, sample)).sum::<f64>();
+        }
+    }
     request.scopes = &shown;
+    let choices = [metric.parameter_values(request.parameters)?];
+    let question = Question::each(metric, &request, &choices)[0];
+    let found = match view.answers().evidence(question, limit) {
+        Some(known) => known,
+        None => {
+            let found = find_evidence(view, metric, sql, &request, limit, counted as u64).await?;
+            view.answers().keep_evidence(question, limit, found.clone());
+            found
+        }
+    };
+    Ok(Some(Evidence { rows: identities.of_rows(&found.rows)?, ..found }))
+}
+
+/// How many rows a number is the sum of, where each is one.
+fn rows_of(metric: &Metric, sample: &Sample) -> Option<f64> {
+    if metric.kind() == Kind::Ratio { sample.denominator } else { sample.value }
+}
+
+/// The rows behind the numbers of a request as they stand in the lake; `counted` is how many they are if each is one.
+async fn find_evidence(
+    view: &View,
+    metric: &Metric,
+    sql: &str,
+    request: &Request<'_>,
+    limit: usize,
+    counted: u64,
+) -> Result<Evidence> {
     let choices = std::slice::from_ref(request.parameters);
-    let prepared = Prepared::new(view, metric, &request, choices)?;
+    let prepared = Prepared::new(view, metric, request, choices)?;
     let what = format!("the rows of metric `{}`", metric.id());
     let frame = prepared.plan(&what, sql).await?;
     let columns: Vec<String> = frame
@@ -253,11 +343,16 @@ pub async fn explain(
         .filter(|field| field.name() != CHOICE)
         .map(|field| format!("\"{}\"", field.name()))
         .collect();
+    let weights = if metric.kind() == Kind::Ratio { "denominator" } else { "value" };
+    let is_one_each =
+        metric.counts_rows() && !frame.schema().has_column_with_unqualified_name(weights);
     prepared.register("evidence", frame)?;
-    let count = prepared.collect(&what, "select count(*) from evidence").await?;
-    let total = count.first().map_or(0, |batch| {
-        batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0).unsigned_abs()
-    });
+    let total = if is_one_each {
+        counted
+    } else {
+        let count = prepared.collect(&what, "select count(*) from evidence").await?;
+        count.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0) as u64)
+    };
     let select = format!(
         "select {} from evidence order by {} limit {limit}",
         columns.join(", "),
@@ -269,7 +364,7 @@ pub async fn explain(
     // The engine may run with narrower types than it planned.
     let schema = batches.first().map_or(planned, RecordBatch::schema);
     let rows = arrow::compute::concat_batches(&schema, &batches).map_err(Error::internal)?;
-    Ok(Some(Evidence { rows: identities.of_rows(&rows)?, total }))
+    Ok(Evidence { rows, total })
 }
 
 fn sample(metric: &Metric, scope: &Scope, period: Period, found: Number) -> Sample {

@@ -1,8 +1,10 @@
 //! Remembers numbers of metrics for as long as the rows that they are made of stay the same, whatever lands meanwhile.
 
+use std::iter::Sum;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::NaiveDate;
 use hashbrown::HashMap;
 
 use crate::error::Result;
@@ -20,6 +22,21 @@ pub(super) struct Number {
     pub(super) numerator: Option<f64>,
     pub(super) denominator: Option<f64>,
     pub(super) value: Option<f64>,
+}
+
+impl Sum for Number {
+    /// What no part has, the whole does not have.
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        let plus = |one: Option<f64>, other: Option<f64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        parts.fold(Self::default(), |sum, part| Self {
+            numerator: plus(sum.numerator, part.numerator),
+            denominator: plus(sum.denominator, part.denominator),
+            value: plus(sum.value, part.value),
+        })
+    }
 }
 
 type Hash = [u8; 32];
@@ -55,8 +72,8 @@ struct Known {
 
 /// Where a metric's query looks.
 #[derive(Debug)]
-pub(super) struct MetricReads {
-    pub(super) reads: Reads,
+struct MetricReads {
+    reads: Reads,
     /// Whether the answer depends on what day is today.
     asks_today: bool,
 }
@@ -75,14 +92,10 @@ pub(super) struct ScopeKey(Hash);
 impl ScopeKey {
     pub(super) fn of(scope: &Scope) -> Self {
         let mut hasher = blake3::Hasher::new();
-        let text = |hasher: &mut blake3::Hasher, text: &str| {
-            hasher.update(&text.len().to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        text(&mut hasher, &scope.scope_id);
-        text(&mut hasher, &format!("{:?} {:?} {}", scope.kind, scope.under, scope.is_level));
+        put(&mut hasher, &scope.scope_id);
+        put(&mut hasher, &format!("{:?} {:?} {}", scope.kind, scope.under, scope.is_level));
         for (org_id, span) in &scope.members {
-            text(&mut hasher, org_id);
+            put(&mut hasher, org_id);
             hasher.update(&days_of(span.start).to_le_bytes());
             hasher.update(&days_of(span.end).to_le_bytes());
         }
@@ -111,10 +124,12 @@ impl Numbers {
         self.is_used.load(Ordering::Relaxed)
     }
 
-    /// Counts numbers that were asked for.
-    pub(super) fn count(&self, computed: usize, found: usize) {
-        self.computed.fetch_add(computed as u64, Ordering::Relaxed);
-        self.found.fetch_add(found as u64, Ordering::Relaxed);
+    pub(super) fn count_computed(&self, numbers: usize) {
+        self.computed.fetch_add(numbers as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_found(&self, numbers: usize) {
+        self.found.fetch_add(numbers as u64, Ordering::Relaxed);
     }
 
     /// How many numbers had to be computed so far, and how many were known of the same rows.
@@ -127,13 +142,12 @@ impl Numbers {
         &self,
         view: &View,
         metric: &Metric,
-        request: &Request<'_>,
         choice: &Choice,
     ) -> bool {
-        view.goes_by_days(&self.reads(view, metric, request, choice).await.reads)
+        view.goes_by_days(&self.reads(view, metric, choice).await.reads)
     }
 
-    /// The topics of a request for a choice, one for each period.
+    /// The topics of a choice, one for each period.
     pub(super) async fn topics(
         &self,
         view: &View,
@@ -141,8 +155,8 @@ impl Numbers {
         request: &Request<'_>,
         choice: &Choice,
     ) -> Vec<Topic> {
-        let reads = self.reads(view, metric, request, choice).await;
-        let of_metric = hash_of(&[&format!("{metric:?}"), &format!("{choice:?}")]);
+        let reads = self.reads(view, metric, choice).await;
+        let of_metric = hash_of([&format!("{metric:?}"), &format!("{choice:?}")]);
         let as_of = if reads.asks_today { request.as_of.to_string() } else { String::new() };
         let topic = |Period { start, end }: &Period| {
             let mut hasher = blake3::Hasher::new();
@@ -156,21 +170,15 @@ impl Numbers {
         request.periods.iter().map(topic).collect()
     }
 
-    async fn reads(
-        &self,
-        view: &View,
-        metric: &Metric,
-        request: &Request<'_>,
-        choice: &Choice,
-    ) -> Arc<MetricReads> {
+    async fn reads(&self, view: &View, metric: &Metric, choice: &Choice) -> Arc<MetricReads> {
         // A query for all choices looks wherever one for some of them does.
         let choices =
             if metric.joins_choices() { metric.choices(|_, _| true) } else { vec![choice.clone()] };
-        let key = hash_of(&[&format!("{metric:?}"), &format!("{choices:?}")]);
+        let key = hash_of([&format!("{metric:?}"), &format!("{choices:?}")]);
         if let Some(known) = self.remembered().reads.get(&key) {
             return Arc::clone(known);
         }
-        let found = MetricReads::of(view, metric, request, &choices).await;
+        let found = MetricReads::of(view, metric, &choices).await;
         let found = Arc::new(found.unwrap_or_else(|error| {
             // It may run all the same; if not, that is told then.
             tracing::debug!(metric = metric.id(), %error, "cannot be planned for any days");
@@ -226,14 +234,11 @@ impl Remembered {
 }
 
 impl MetricReads {
-    pub(super) async fn of(
-        view: &View,
-        metric: &Metric,
-        request: &Request<'_>,
-        choices: &[Choice],
-    ) -> Result<Self> {
+    async fn of(view: &View, metric: &Metric, choices: &[Choice]) -> Result<Self> {
         // Neither the scopes nor the days are in what it is planned with.
-        let about_nothing = Request { periods: &[], scopes: &[], ..request.clone() };
+        let parameters = &Choice::new();
+        let about_nothing =
+            Request { periods: &[], scopes: &[], parameters, as_of: NaiveDate::default() };
         let prepared = Prepared::new(view, metric, &about_nothing, choices)?.of_any_days();
         let reads = prepared.reads(metric).await?;
         tracing::debug!(metric = metric.id(), ?reads, "planned");
@@ -241,11 +246,15 @@ impl MetricReads {
     }
 }
 
-fn hash_of(texts: &[&str]) -> Hash {
+/// Hashes a text so that it ends where the next begins.
+fn put(hasher: &mut blake3::Hasher, text: &str) {
+    hasher.update(&text.len().to_le_bytes()).update(text.as_bytes());
+}
+
+fn hash_of(texts: [&str; 2]) -> Hash {
     let mut hasher = blake3::Hasher::new();
     for text in texts {
-        hasher.update(&text.len().to_le_bytes());
-        hasher.update(text.as_bytes());
+        put(&mut hasher, text);
     }
     *hasher.finalize().as_bytes()
 }

@@ -14,6 +14,20 @@ pub struct Period {
     pub end: NaiveDate,
 }
 
+impl Period {
+    /// Its calendar months with what is left at both ends, where the whole ones are neither few nor very many; else itself. Who
+    /// asks for a month, a quarter and a year asks for the same months.
+    pub(crate) fn parts(self) -> Vec<Self> {
+        const DAYS_MAX: i64 = 10 * 366;
+        if (self.end - self.start).num_days() > DAYS_MAX {
+            return vec![self];
+        }
+        let months = periods(self, Grain::Month);
+        let whole = months.iter().filter(|month| Grain::Month.is_whole(**month)).count();
+        if whole < 3 { vec![self] } else { months }
+    }
+}
+
 /// The length of the buckets that a period is cut into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -93,6 +107,11 @@ impl Grain {
         start.unwrap_or(day)
     }
 
+    /// Whether a bucket is one of the calendar's, from its first day to its last.
+    fn is_whole(self, bucket: Period) -> bool {
+        self.start_of(bucket.start) == bucket.start && self.next(bucket.start) == Some(bucket.end)
+    }
+
     /// The calendar's bucket that begins like `bucket`, to its end.
     pub(crate) fn whole(self, bucket: Period) -> Period {
         Period { end: self.next(bucket.start).unwrap_or(bucket.end), ..bucket }
@@ -161,6 +180,16 @@ mod tests {
     }
 
     #[test]
+    fn a_period_is_put_together_of_its_months_from_three_whole_ones_on() {
+        let parts = |from: &str, to: &str| Period { start: day(from), end: day(to) }.parts().len();
+        assert_eq!(parts("2024-01-15", "2024-04-30"), 1, "February and March alone are whole");
+        assert_eq!(parts("2024-01-15", "2024-05-01"), 4);
+        assert_eq!(parts("2024-01-01", "2025-01-01"), 12);
+        assert_eq!(parts("2024-01-01", "2024-01-01"), 1);
+        assert_eq!(parts("0024-03-05", "2025-01-01"), 1, "of a mistyped year nothing depends");
+    }
+
+    #[test]
     fn a_trailing_window_ends_where_its_bucket_does() {
         let whole = Period { start: day("2024-03-01"), end: day("2024-03-03") };
         let windows = trailing(&periods(whole, Grain::Day), 30);
@@ -182,6 +211,9 @@ mod tests {
                 prop_assert_eq!(pair[0].end, pair[1].start);
                 prop_assert!(pair[0].start < pair[0].end);
             }
+            let whole = Period { start, end };
+            let parts = whole.parts();
+            prop_assert!(parts == [whole] || parts == periods(whole, Grain::Month));
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use pipeline::definition::Definitions;
-use pipeline::metric::{self, Catalogue, Choice, Grain, Metric, Period, Request, Sample, Scope};
+use pipeline::metric::{
+    self, Catalogue, Choice, Grain, Kind, Metric, Period, Request, Sample, Scope,
+};
+use pipeline::pseudonym::Identities;
 use pipeline::query::View;
 
 use crate::harness::{Line, TestLake, catalogue, day, line, question, simulated_district, wait};
@@ -63,11 +66,69 @@ fn assert_independent(lake: &TestLake, periods: &[Period]) -> usize {
     told
 }
 
+/// That the numbers of a period are the sums of its months' where the header says so, for every choice of parameters; returns
+/// how many there are above nothing.
+fn assert_adds_up(lake: &TestLake, months: &[Period]) -> usize {
+    let whole = [Period { start: months[0].start, end: months[months.len() - 1].end }];
+    let (plain, remembering) = (lake.view(), lake.view());
+    remember(&remembering);
+    let mut told = 0;
+    for metric in catalogue().iter().filter(|metric| metric.adds_up()) {
+        let ask = |view: &View, periods: &[Period]| {
+            let (scopes, as_of) = (scopes(view), day("2025-12-29"));
+            let request = Request { periods, scopes: &scopes, parameters: &Choice::new(), as_of };
+            wait(metric::evaluate_each(view, metric, &request, &metric.choices(|_, _| true)))
+                .unwrap()
+                .concat()
+        };
+        let at_once = ask(&plain, &whole);
+        for (sample, parts) in at_once.iter().zip(ask(&plain, months).chunks(months.len())) {
+            let sum = |number: fn(&Sample) -> Option<f64>| {
+                let sum: f64 = parts.iter().filter_map(number).sum();
+                assert_eq!(number(sample).unwrap_or(0.0), sum, "{} of {sample:?}", metric.id());
+            };
+            sum(|sample| sample.numerator);
+            sum(|sample| sample.denominator);
+            if metric.kind() == Kind::Count {
+                sum(|sample| sample.value);
+            }
+        }
+        assert_eq!(ask(&remembering, &whole), at_once, "{}", metric.id());
+        told += at_once.iter().filter(|sample| sample.value > Some(0.0)).count();
+    }
+    told
+}
+
 #[test]
 fn months_asked_together_are_what_each_is_alone() {
     let lake = simulated_district();
     let told = assert_independent(&lake, &months("2025-03-01", "2025-07-01"));
     assert!(told > 300, "{told} months have numbers to compare");
+}
+
+#[test]
+fn there_are_as_many_rows_behind_a_number_as_are_told() {
+    let lake = simulated_district();
+    let view = lake.view();
+    let (mut told, scopes) = (0, scopes(&view));
+    for metric in catalogue().iter() {
+        let periods = months("2025-03-01", "2025-05-01");
+        let parameters = &Choice::new();
+        let request =
+            Request { periods: &periods, scopes: &scopes, parameters, as_of: day("2025-12-29") };
+        let identities = Identities::Shown;
+        let evidence = metric::explain(&view, metric, &request, &identities, 10_000_000);
+        let Some(evidence) = wait(evidence).unwrap() else { continue };
+        assert_eq!(evidence.total, evidence.rows.num_rows() as u64, "{}", metric.id());
+        told += usize::from(evidence.total > 0);
+    }
+    assert!(told > 50, "{told} metrics have rows to count");
+}
+
+#[test]
+fn months_add_up_where_the_header_says_so() {
+    let told = assert_adds_up(&simulated_district(), &months("2025-01-12", "2025-07-20"));
+    assert!(told > 300, "{told} numbers to compare");
 }
 
 #[test]
@@ -107,6 +168,8 @@ fn what_reaches_far_is_the_same_in_every_company() {
     lake.refresh();
     let told = assert_independent(&lake, &months("2024-12-01", "2025-07-01"));
     assert!(told > 40, "{told} months have numbers to compare");
+    let told = assert_adds_up(&lake, &months("2024-11-12", "2025-06-20"));
+    assert!(told > 15, "{told} numbers to compare");
     let mut question = question("rectification_ratio", "2025-01-01", "2025-04-01");
     question.grain = "month";
     let (_, samples) = crate::harness::ask(&lake.view(), &question).unwrap();

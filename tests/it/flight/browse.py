@@ -31,12 +31,17 @@ with adbc_driver_flightsql.dbapi.connect(sys.argv[1], autocommit=True) as connec
             "catalogs": [catalog["catalog_name"] for catalog in objects],
             "schemas": sorted(schemas),
             "kinds": connection.adbc_get_table_types(),
-            "kind": {name: schemas[s][name]["table_type"] for s, name in [("reference", "orgs"), ("metrics", "patrols")]},
+            "kind": {
+                name: schemas[s][name]["table_type"] for s, name in [("reference", "orgs"), ("metrics", "patrols")]
+            },
             "filtered": connection.adbc_get_table_schema("orgs", db_schema_filter="reference").names[:2],
             "columns": sorted(columns & {"event_id", "officer_ids", "reject"}),
             "rows": [rows.num_rows, pc.sum(rows["value"]).as_py(), rows["name"][0].as_py()],
             "first": first > 0,
-            "types": {name: str(events.schema.field(name).type) for name in ["event_id", "occurred_at", "officer_ids", "event_month"]},
+            "types": {
+                name: str(events.schema.field(name).type)
+                for name in ["event_id", "occurred_at", "officer_ids", "event_month"]
+            },
             "event": events.to_pylist()[0]["officer_ids"],
             "parameters": [str(field.type) for field in described],
         },
