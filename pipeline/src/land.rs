@@ -1,6 +1,6 @@
 //! A batch of files becomes one commit: events, rejects and the files' progress together.
 //!
-//! Pieces of the files are parsed in parallel and come back in order. A month's events are written as
+//! Pieces of the files, large ones alone and small ones together, are parsed in parallel and come back in order. A month's events are written as
 //! soon as there are enough of them, so memory does not grow with the input. Before, each is held
 //! against the identities of its month, those of the lake and those of this run, so that it lands at
 //! most once. Nothing that was written counts before the commit. Refused lines can be tried again ([`replay()`]).
@@ -49,6 +49,12 @@ pub(crate) const FLUSH_ROWS: usize = 384 * 1024;
 const PENDING_ROWS: usize = 1024 * 1024;
 const PENDING_BYTES: usize = 512 << 20;
 const SORTED_BATCH_ROWS: usize = 32 * 1024;
+/// Pieces of files are parsed together until they have this many bytes: of very small ones each would cost more than its lines.
+const TOGETHER_BYTES: usize = 256 << 10;
+/// And until they are so many.
+const TOGETHER_MAX: usize = 1024;
+/// How many steps the reading thread may be ahead: as many as there are for pieces that are parsed together, and more.
+const STEPS_AHEAD: usize = 4 * TOGETHER_MAX;
 /// Rejects of a file are written when they have this many bytes.
 const REJECTS_BYTES: usize = 32 << 20;
 
@@ -277,6 +283,8 @@ struct ReadFile {
     outcome: Outcome,
     digest: blake3::Hash,
     header: Option<Arc<Vec<String>>>,
+    /// Lines before the next piece.
+    lines: u64,
     rejects: Vec<Reject>,
     reject_bytes: usize,
     /// Whether many rejects are written before all are known.
@@ -300,8 +308,8 @@ struct Run<'r> {
 
 /// What the reading thread hands on, in the order of the input.
 enum Step {
-    /// The next piece is with this worker.
-    Piece(usize),
+    /// The next pieces are with this worker.
+    Pieces(usize),
     FileStart {
         path: PathBuf,
         header_lines: u64,
@@ -318,11 +326,33 @@ struct FlushJob {
     batches: Vec<RecordBatch>,
 }
 
-/// The events of one month in a piece of a file.
+/// Pieces of files that are parsed together, each with its file's place in the group.
+#[derive(Default)]
+struct Together {
+    pieces: Vec<(usize, Task)>,
+    bytes: usize,
+}
+
+/// What pieces of files that were parsed together hold.
+struct ParsedTogether {
+    parsed: Parsed,
+    pieces: Vec<PieceOfFile>,
+}
+
+/// What is a single file's in such pieces.
+struct PieceOfFile {
+    file: usize,
+    lines: u64,
+    rejects: Vec<Reject>,
+    /// Where its events end among those of the months that it has events of.
+    ends: Vec<(Month, usize)>,
+}
+
+/// The events of one month in pieces of files.
 #[derive(Debug)]
 struct Piece {
-    /// The file's place in the group.
-    file: usize,
+    /// Where the events of each file, by its place in the group, end.
+    ends: Vec<(usize, usize)>,
     events: RecordBatch,
     identities: Vec<u128>,
     once: Vec<bool>,
@@ -335,13 +365,13 @@ impl Run<'_> {
             let mut to_workers = Vec::new();
             let mut from_workers = Vec::new();
             for _ in 0..workers {
-                let (task_sender, tasks) = sync_channel::<Task>(1);
-                let (parsed_sender, parsed) = sync_channel::<Parsed>(1);
+                let (task_sender, tasks) = sync_channel::<Together>(1);
+                let (parsed_sender, parsed) = sync_channel::<ParsedTogether>(1);
                 to_workers.push(task_sender);
                 from_workers.push(parsed);
                 spawn(scope, "parse", move || self.parse_tasks(&tasks, &parsed_sender))?;
             }
-            let (step_sender, steps) = sync_channel::<Step>(4 * workers);
+            let (step_sender, steps) = sync_channel::<Step>(STEPS_AHEAD);
             let reading =
                 spawn(scope, "read", move || self.read_files(inputs, &to_workers, &step_sender))?;
 
@@ -371,12 +401,12 @@ impl Run<'_> {
         })
     }
 
-    fn parse_tasks(&self, tasks: &Receiver<Task>, parsed: &SyncSender<Parsed>) {
+    fn parse_tasks(&self, tasks: &Receiver<Together>, parsed: &SyncSender<ParsedTogether>) {
         let known_orgs = self.known_orgs.as_ref().map(Arc::clone);
         let mut parser = Parser::new(self.mapping, self.zone, self.rules.clone(), known_orgs);
-        for task in tasks {
-            let piece = self.stages.time(Stage::Parse, || parser.parse(task));
-            if parsed.send(piece).is_err() {
+        for together in tasks {
+            let pieces = self.stages.time(Stage::Parse, || together.parse(&mut parser));
+            if parsed.send(pieces).is_err() {
                 return;
             }
         }
@@ -385,12 +415,21 @@ impl Run<'_> {
     fn read_files(
         &self,
         inputs: Vec<Input<'_>>,
-        workers: &[SyncSender<Task>],
+        workers: &[SyncSender<Together>],
         steps: &SyncSender<Step>,
     ) -> Result<()> {
-        let mut next_worker = 0;
+        let mut workers = (0..workers.len()).cycle().map(|number| (number, &workers[number]));
+        let mut hand_on = |together: &mut Together| {
+            let Some((number, worker)) = workers.next().filter(|_| !together.pieces.is_empty())
+            else {
+                return true;
+            };
+            worker.send(std::mem::take(together)).is_ok()
+                && steps.send(Step::Pieces(number)).is_ok()
+        };
+        let mut together = Together::default();
         let mut done_bytes = 0;
-        for input in inputs {
+        for (number, input) in inputs.into_iter().enumerate() {
             let spills = matches!(input, Input::File(_));
             let (path, bytes, mut reader) = match input {
                 Input::File(file) => {
@@ -405,12 +444,13 @@ impl Run<'_> {
                 return Ok(());
             }
             while let Some(task) = reader.next_task()? {
-                let sent = workers[next_worker].send(task).is_ok()
-                    && steps.send(Step::Piece(next_worker)).is_ok();
-                if !sent {
+                together.bytes += task.bytes();
+                together.pieces.push((number, task));
+                let is_enough =
+                    together.bytes >= TOGETHER_BYTES || together.pieces.len() >= TOGETHER_MAX;
+                if is_enough && !hand_on(&mut together) {
                     return Ok(());
                 }
-                next_worker = (next_worker + 1) % workers.len();
             }
             done_bytes += bytes;
             let end = Step::FileEnd { digest: reader.digest() };
@@ -419,6 +459,7 @@ impl Run<'_> {
             }
             (self.progress)(done_bytes);
         }
+        hand_on(&mut together);
         Ok(())
     }
 
@@ -437,6 +478,31 @@ impl Run<'_> {
                 self.table.put_file(Some(&label), encoded.map_err(Error::internal)?, statistics);
             adds.push(self.stages.time(Stage::Write, || handle.block_on(put))?);
         }
+    }
+}
+
+impl Together {
+    fn parse(self, parser: &mut Parser<'_>) -> ParsedTogether {
+        let mut parsed = Parsed::default();
+        let mut pieces = Vec::with_capacity(self.pieces.len());
+        let mut ends: BTreeMap<Month, usize> = BTreeMap::new();
+        for (file, task) in self.pieces {
+            parser.parse_onto(&mut parsed, task);
+            let mut piece = PieceOfFile {
+                file,
+                lines: std::mem::take(&mut parsed.lines),
+                rejects: std::mem::take(&mut parsed.rejects),
+                ends: Vec::new(),
+            };
+            for (month, part) in &parsed.months {
+                let end = part.identities.len();
+                if ends.insert(*month, end) != Some(end) {
+                    piece.ends.push((*month, end));
+                }
+            }
+            pieces.push(piece);
+        }
+        ParsedTogether { parsed, pieces }
     }
 }
 
@@ -463,7 +529,6 @@ struct Collector<'c> {
     handle: &'c Handle,
     jobs: SyncSender<FlushJob>,
     files: Vec<ReadFile>,
-    next_line: u64,
     implied: BTreeSet<Implied>,
     identities: Identities<'c>,
     pending: BTreeMap<Month, Pending>,
@@ -491,7 +556,6 @@ impl<'c> Collector<'c> {
             handle,
             jobs,
             files: Vec::new(),
-            next_line: 0,
             implied: BTreeSet::new(),
             identities: Identities::new(&run.scratch, RESIDENT_MAX, landed),
             pending: BTreeMap::new(),
@@ -500,26 +564,30 @@ impl<'c> Collector<'c> {
         }
     }
 
-    fn collect(&mut self, steps: &Receiver<Step>, workers: &[Receiver<Parsed>]) -> Result<()> {
+    fn collect(
+        &mut self,
+        steps: &Receiver<Step>,
+        workers: &[Receiver<ParsedTogether>],
+    ) -> Result<()> {
         for step in steps {
             match step {
                 Step::FileStart { path, header_lines, header, spills } => {
-                    self.next_line = header_lines;
                     self.files.push(ReadFile {
                         outcome: Outcome { path, ..Outcome::default() },
                         digest: blake3::Hash::from_bytes([0; 32]),
                         header,
+                        lines: header_lines,
                         rejects: Vec::new(),
                         reject_bytes: 0,
                         spills,
                         written_rejects: Vec::new(),
                     });
                 }
-                Step::Piece(worker) => {
-                    let parsed = workers[worker]
+                Step::Pieces(worker) => {
+                    let together = workers[worker]
                         .recv()
                         .map_err(|_| Error::internal("a parser has stopped"))?;
-                    self.take(parsed)?;
+                    self.take(together)?;
                 }
                 Step::FileEnd { digest } => {
                     if let Some(file) = self.files.last_mut() {
@@ -531,16 +599,35 @@ impl<'c> Collector<'c> {
         Ok(())
     }
 
-    fn take(&mut self, parsed: Parsed) -> Result<()> {
-        let first_line = self.next_line;
-        self.next_line += parsed.lines;
-        let Some(file) = self.files.last_mut() else {
+    fn take(&mut self, together: ParsedTogether) -> Result<()> {
+        let ParsedTogether { parsed, pieces } = together;
+        let mut ends: BTreeMap<Month, Vec<(usize, usize)>> = BTreeMap::new();
+        for piece in pieces {
+            for (month, end) in &piece.ends {
+                ends.entry(*month).or_default().push((piece.file, *end));
+            }
+            self.take_lines(piece)?;
+        }
+        self.implied.extend(parsed.implied);
+        for (month, part) in parsed.months {
+            self.take_month(month, part, ends.remove(&month).unwrap_or_default())?;
+        }
+        while self.pending_rows > PENDING_ROWS || self.pending_bytes > PENDING_BYTES {
+            self.flush_fullest()?;
+        }
+        Ok(())
+    }
+
+    fn take_lines(&mut self, piece: PieceOfFile) -> Result<()> {
+        let Some(file) = self.files.get_mut(piece.file) else {
             return Err(Error::internal("a piece came before its file"));
         };
-        file.outcome.rejected += parsed.rejects.len() as u64;
-        file.reject_bytes += parsed.rejects.iter().map(bytes_of).sum::<usize>();
+        let first_line = file.lines;
+        file.lines += piece.lines;
+        file.outcome.rejected += piece.rejects.len() as u64;
+        file.reject_bytes += piece.rejects.iter().map(bytes_of).sum::<usize>();
         file.rejects.extend(
-            parsed
+            piece
                 .rejects
                 .into_iter()
                 .map(|reject| Reject { line: first_line + reject.line, ..reject }),
@@ -553,27 +640,24 @@ impl<'c> Collector<'c> {
             file.rejects.clear();
             file.reject_bytes = 0;
         }
-        self.implied.extend(parsed.implied);
-        for (month, part) in parsed.months {
-            self.take_month(month, part)?;
-        }
-        while self.pending_rows > PENDING_ROWS || self.pending_bytes > PENDING_BYTES {
-            self.flush_fullest()?;
-        }
         Ok(())
     }
 
-    fn take_month(&mut self, month: Month, part: MonthPart) -> Result<()> {
+    fn take_month(
+        &mut self,
+        month: Month,
+        part: MonthPart,
+        ends: Vec<(usize, usize)>,
+    ) -> Result<()> {
         let MonthPart { columns, identities, once } = part;
         let events = columns.finish().map_err(Error::internal)?;
-        let file = self.files.len() - 1;
         let pending = self.pending.entry(month).or_default();
         let (rows, bytes) = (events.num_rows(), events.get_array_memory_size());
         pending.rows += rows;
         pending.bytes += bytes;
         self.pending_rows += rows;
         self.pending_bytes += bytes;
-        pending.pieces.push(Piece { file, events, identities, once });
+        pending.pieces.push(Piece { ends, events, identities, once });
         if pending.rows >= FLUSH_ROWS {
             self.flush(month)?;
         }
@@ -611,17 +695,21 @@ impl<'c> Collector<'c> {
         let all_new = self.identities.admit(month, &identities)?;
         let mut batches = Vec::with_capacity(pieces.len());
         let mut left = &all_new[..];
-        for Piece { file, events, once, .. } in pieces {
+        for Piece { ends, events, once, .. } in pieces {
             let (is_new, after) = left.split_at(once.len());
             left = after;
-            let outcome = &mut self.files[file].outcome;
-            for (new, once) in is_new.iter().zip(once) {
-                match (new, once) {
-                    (true, true) => outcome.derived += 1,
-                    (true, false) => outcome.landed += 1,
-                    (false, true) => {}
-                    (false, false) => outcome.duplicate += 1,
+            let mut start = 0;
+            for (file, end) in ends {
+                let outcome = &mut self.files[file].outcome;
+                for (new, once) in is_new[start..end].iter().zip(&once[start..end]) {
+                    match (new, once) {
+                        (true, true) => outcome.derived += 1,
+                        (true, false) => outcome.landed += 1,
+                        (false, true) => {}
+                        (false, false) => outcome.duplicate += 1,
+                    }
                 }
+                start = end;
             }
             if is_new.iter().all(|new| *new) {
                 batches.push(events);

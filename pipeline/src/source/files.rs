@@ -1,7 +1,8 @@
 //! Files and bodies as sources: JSON lines or arrays, CSV, Parquet and workbooks, text plain or compressed.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufReader, Cursor, Read, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +19,8 @@ use crate::source::text::{self, Header, Text};
 use crate::source::workbook::{self, Sheets};
 
 const PARQUET_BATCH_ROWS: usize = 16_384;
-const READ_BUFFER_BYTES: usize = 1 << 20;
+/// Small enough that memory for it is at hand: most bodies that are pushed are smaller still.
+const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub struct InputFile {
     compression: Compression,
     /// Of a workbook, the sheet.
     sheet: Option<String>,
+    /// The file that holds it, and where in it, if it is none of its own.
+    within: Option<(Arc<Path>, Range<u64>)>,
 }
 
 impl InputFile {
@@ -129,7 +133,7 @@ impl InputFile {
             }
         };
         let (before, path) = (Before::ByDigest, path.to_owned());
-        Ok(Self { before, path, format, compression, sheet: None })
+        Ok(Self { before, path, format, compression, sheet: None, within: None })
     }
 
     /// Of a workbook, the sheets that the mapping can read, or the one that is `named`, and why the others are passed
@@ -162,6 +166,12 @@ impl InputFile {
         Self { before: if tried { Before::Maybe } else { Before::No }, ..self }
     }
 
+    /// The file as one whose bytes, JSON or CSV, are a part of another; only its name is its own.
+    #[must_use]
+    pub fn within(self, file: Arc<Path>, bytes: Range<u64>) -> Self {
+        Self { within: Some((file, bytes)), ..self }
+    }
+
     /// How its rows are written and packed.
     pub fn written(&self) -> (Format, Compression) {
         (self.format, self.compression)
@@ -171,13 +181,16 @@ impl InputFile {
         self.before
     }
 
-    /// Where the file is.
+    /// Where the file is, or would be if it were one of its own.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The file's size on disk in bytes.
     pub fn size(&self) -> Result<u64> {
+        if let Some((_, bytes)) = &self.within {
+            return Ok(bytes.end - bytes.start);
+        }
         Ok(std::fs::metadata(&self.path).map_err(Error::io("read", &self.path))?.len())
     }
 }
@@ -213,6 +226,19 @@ pub(crate) enum Task {
     /// Rows of a CSV file; the chunk does not repeat the header.
     Csv(Chunk, Arc<Vec<String>>),
     Parquet(RecordBatch),
+}
+
+impl Task {
+    /// About how large it is.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Json(chunk) | Self::Csv(chunk, _) => {
+                let overlong = chunk.overlong.as_ref();
+                chunk.bytes.len() + overlong.map_or(0, |overlong| overlong.prefix.len())
+            }
+            Self::Parquet(batch) => batch.get_array_memory_size(),
+        }
+    }
 }
 
 /// Reads a file or a body in pieces and learns its digest on the way.
@@ -264,7 +290,15 @@ impl FileReader {
                 mapping,
             );
         }
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let open = || match &input.within {
+            None => Ok(File::open(&path)?.take(u64::MAX)),
+            Some((file, bytes)) => {
+                let mut file = File::open(file)?;
+                file.seek(SeekFrom::Start(bytes.start))?;
+                Ok(file.take(bytes.end - bytes.start))
+            }
+        };
+        let file = open().map_err(Error::io("open", &path))?;
         let (format, compression) = (input.format, input.compression);
         let chunk_bytes = CHUNK_BYTES;
         let text = Packed { input: file, format, compression, unpacked_max, chunk_bytes };

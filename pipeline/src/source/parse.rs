@@ -30,7 +30,7 @@ pub(crate) struct MonthPart {
     pub(crate) once: Vec<bool>,
 }
 
-/// What one piece of a file holds. Line numbers count from 1 within the piece.
+/// What pieces of a file hold, one after the other. Line numbers count from 1 within them.
 #[derive(Debug, Default)]
 pub(crate) struct Parsed {
     pub(crate) months: BTreeMap<Month, MonthPart>,
@@ -38,7 +38,7 @@ pub(crate) struct Parsed {
     pub(crate) implied: BTreeSet<Implied>,
     /// Rows that were accepted.
     pub(crate) accepted: u64,
-    /// Line feeds in the piece, to number the lines of the next.
+    /// Line feeds so far, to number the lines of what follows.
     pub(crate) lines: u64,
 }
 
@@ -65,12 +65,17 @@ impl<'m> Parser<'m> {
 
     pub(crate) fn parse(&mut self, task: Task) -> Parsed {
         let mut parsed = Parsed::default();
-        match task {
-            Task::Json(chunk) => self.parse_json(chunk, &mut parsed),
-            Task::Csv(chunk, header) => self.parse_csv(chunk, &header, &mut parsed),
-            Task::Parquet(batch) => self.parse_parquet(&batch, &mut parsed),
-        }
+        self.parse_onto(&mut parsed, task);
         parsed
+    }
+
+    /// Adds a piece to what has been parsed.
+    pub(crate) fn parse_onto(&mut self, parsed: &mut Parsed, task: Task) {
+        match task {
+            Task::Json(chunk) => self.parse_json(chunk, parsed),
+            Task::Csv(chunk, header) => self.parse_csv(chunk, &header, parsed),
+            Task::Parquet(batch) => self.parse_parquet(&batch, parsed),
+        }
     }
 
     fn parse_json(&mut self, chunk: Chunk, parsed: &mut Parsed) {
@@ -132,7 +137,7 @@ impl<'m> Parser<'m> {
             };
             if let Err(refusal) = outcome {
                 let text = without_line_end(row.bytes).to_vec();
-                parsed.rejects.push(Reject { line: row.line, refusal, text });
+                parsed.rejects.push(Reject { line: parsed.lines + row.line, refusal, text });
             }
         }
         parsed.lines += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;

@@ -1,7 +1,12 @@
 //! Whatever is landed again, in whatever files and order, counts once.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use pipeline::Error;
 use pipeline::lake::Lake;
+use pipeline::land::Outcome;
+use pipeline::source::InputFile;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -53,6 +58,36 @@ fn lines_in_files() -> impl Strategy<Value = (Vec<Line>, Vec<Vec<usize>>)> {
     })
 }
 
+/// The content of a small file: good lines, some of them of other files too, broken and blank ones; an array; or CSV.
+fn small_file() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
+    // An event is of one month, as it is wherever it lands once.
+    let text = prop_oneof![
+        4 => (0..12u32, 1..4u32).prop_map(|(id, month)| {
+            line(&format!("e-{month}-{id}"), "patrol.recorded", &format!("2024-0{month}-05"), "longta").text()
+        }),
+        1 => Just("{broken".to_owned()),
+        1 => Just(String::new()),
+    ];
+    let lines = proptest::collection::vec(text, 0..4);
+    let csv_row = prop_oneof![
+        3 => (0..12u32).prop_map(|id| format!("e-3-{id},patrol.recorded,2024-03-05T09:00:00+08:00,yuehu")),
+        1 => Just("too,few".to_owned()),
+    ];
+    prop_oneof![
+        4 => (lines, any::<bool>()).prop_map(|(lines, ends)| {
+            ("ndjson", (lines.join("\n") + if ends { "\n" } else { "" }).into_bytes())
+        }),
+        1 => (0..12u32).prop_map(|id| {
+            let made = line(&format!("e-3-{id}"), "patrol.recorded", "2024-03-06", "longta").text();
+            ("ndjson", format!("[{made},\n7,\n{made}]").into_bytes())
+        }),
+        1 => proptest::collection::vec(csv_row, 0..3).prop_map(|rows| {
+            let header = "event_id,event_type,occurred_at,org_id".to_owned();
+            ("csv", [vec![header], rows].concat().join("\n").into_bytes())
+        }),
+    ]
+}
+
 proptest! {
     #![proptest_config(Config { cases: 10, failure_persistence: None, ..Config::default() })]
 
@@ -76,6 +111,55 @@ proptest! {
         prop_assert_eq!(landed, lines.len() as u64);
         prop_assert_eq!(apart.rows(LOG), at_once.rows(LOG));
         prop_assert_eq!(apart.rows(EVENTS), at_once.rows(EVENTS));
+    }
+
+    #[test]
+    fn small_files_that_land_together_become_what_each_does_alone(
+        files in proptest::collection::vec(small_file(), 1..12),
+    ) {
+        const LINES: &str = "select regexp_replace(file, '^.*/', '') as file, line, reason, \
+            arrow_cast(text, 'Utf8') as text from rejects order by file, line";
+        let named = |outcomes: &[Outcome]| -> Vec<Outcome> {
+            let name = |path: &Path| PathBuf::from(path.file_name().unwrap());
+            outcomes.iter().map(|it| Outcome { path: name(&it.path), ..it.clone() }).collect()
+        };
+        let name = |number: usize, ending: &str| format!("{number:04}.{ending}");
+        let mut alone = TestLake::new();
+        let mut of_each = Vec::new();
+        for (number, (ending, bytes)) in files.iter().enumerate() {
+            let path = alone.file(&name(number, ending), bytes);
+            of_each.extend(alone.land_files(&native(), &[path]).unwrap());
+        }
+
+        let mut together = TestLake::new();
+        let paths: Vec<PathBuf> = (0..).zip(&files)
+            .map(|(number, (ending, bytes))| together.file(&name(number, ending), bytes))
+            .collect();
+        let outcomes = together.land_files(&native(), &paths).unwrap();
+        prop_assert_eq!(named(&outcomes), named(&of_each));
+        prop_assert_eq!(together.rows(LINES), alone.rows(LINES));
+        prop_assert_eq!(together.rows(LOG), alone.rows(LOG));
+
+        // As parts of one file, after something else.
+        let mut within = TestLake::new();
+        let mut all = b"something else".to_vec();
+        let mut ranges = Vec::new();
+        for (_, bytes) in &files {
+            let start = all.len() as u64;
+            all.extend(bytes);
+            ranges.push(start..all.len() as u64);
+        }
+        let file: Arc<Path> = within.file("all.bin", &all).into();
+        let inputs: Vec<InputFile> = (0..).zip(&files).zip(ranges)
+            .map(|((number, (ending, _)), range)| {
+                let path = file.with_file_name(name(number, ending));
+                InputFile::new(&path).unwrap().within(Arc::clone(&file), range)
+            })
+            .collect();
+        let outcomes = within.land_inputs(&native(), &inputs).unwrap();
+        prop_assert_eq!(named(&outcomes), named(&of_each));
+        prop_assert_eq!(within.rows(LINES), alone.rows(LINES));
+        prop_assert_eq!(within.rows(LOG), alone.rows(LOG));
     }
 
     #[test]

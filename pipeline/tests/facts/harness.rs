@@ -175,8 +175,16 @@ impl TestLake {
         paths: &[PathBuf],
     ) -> Result<Vec<Outcome>> {
         let inputs = paths.iter().map(|path| InputFile::new(path)).collect::<Result<Vec<_>>>()?;
+        self.land_inputs(mapping, &inputs)
+    }
+
+    pub(crate) fn land_inputs(
+        &mut self,
+        mapping: &Mapping,
+        inputs: &[InputFile],
+    ) -> Result<Vec<Outcome>> {
         let (lake, lock, now) = (&mut self.lake, &self.lock, self.now);
-        wait(land::land(lake, lock, mapping, &inputs, now, &|_| {}))
+        wait(land::land(lake, lock, mapping, inputs, now, &|_| {}))
     }
 
     /// Lands one file of this content; `name` tells its format.
