@@ -163,6 +163,10 @@ type OfScopes = Vec<Number>;
 /// Numbers that a question may be put together of: few enough to leave room for others that are remembered.
 const PARTS_MAX: usize = 200_000;
 
+/// Days between two periods beyond which they are asked for one after the other: one query reads all days from the first to the last,
+/// as between the beginning of the first month and the end of the last when the whole ones are known.
+const APART_DAYS: i64 = 92;
+
 /// The numbers of each choice and period, put together of those of its months where they add up.
 async fn find_or_ask(
     view: &View,
@@ -239,9 +243,11 @@ async fn ask(
     choices: &[Choice],
 ) -> Result<Vec<Vec<OfScopes>>> {
     let all = request.periods.len();
-    let at_once = if metric.is_of_one_period() { 1 } else { all.max(1) };
     let mut numbers = vec![Vec::with_capacity(all); choices.len()];
-    for periods in request.periods.chunks(at_once) {
+    let are_of_one_query = |one: &Period, next: &Period| {
+        !metric.is_of_one_period() && (next.start - one.end).num_days() <= APART_DAYS
+    };
+    for periods in request.periods.chunk_by(are_of_one_query) {
         let found = run(view, metric, &Request { periods, ..request.clone() }, choices).await?;
         for (numbers, found) in numbers.iter_mut().zip(&found) {
             let of_period = |period: &Period| -> OfScopes {
