@@ -151,6 +151,18 @@ exceeding as (
             and windows.window_start <= numbered.finished_date
 ),
 
+org_days as (
+    -- Whether a unit was there by some instant of a day, its first visit of the day tells: a firm that stands for many, as one
+    -- without a known id, is visited thousands of times a day.
+    select
+        party_id,
+        org_id,
+        finished_date,
+        min(finished_at) as finished_at
+    from checks
+    group by party_id, org_id, finished_date
+),
+
 breaches as (
     -- Units are counted only for rules that ask for several.
     select
@@ -158,18 +170,18 @@ breaches as (
         exceeding.party_id,
         exceeding.rule_id
     from exceeding
-    left join checks
+    left join org_days
         on
-            exceeding.party_id = checks.party_id
+            exceeding.party_id = org_days.party_id
             and exceeding.min_orgs > 1
-            and exceeding.window_start <= checks.finished_date
-            and exceeding.finished_at >= checks.finished_at
+            and exceeding.window_start <= org_days.finished_date
+            and exceeding.finished_at >= org_days.finished_at
     group by
         exceeding.visit_id,
         exceeding.party_id,
         exceeding.rule_id,
         exceeding.min_orgs
-    having exceeding.min_orgs <= 1 or count(distinct checks.org_id) >= exceeding.min_orgs
+    having exceeding.min_orgs <= 1 or count(distinct org_days.org_id) >= exceeding.min_orgs
 ),
 
 firms as (
