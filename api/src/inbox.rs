@@ -1,23 +1,38 @@
 //! Pushed bodies on their way to the lake: on disk before they are acknowledged, gone once they have landed.
 
+mod bundle;
 mod draft;
 mod receipts;
+mod together;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::io;
+use std::io::{self, Cursor, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use pipeline::source::{Compression, Format, InputFile};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::clock::Clock;
 
 pub use draft::Draft;
 use receipts::{Key, Receipts};
+use together::{Small, Together};
+
+/// Up to which size a body shares a file with others: the disk takes larger ones as fast alone.
+const SMALL_BYTES: usize = 64 << 10;
+/// By how much longer than `land_every` a body may wait before those that come are taken more slowly: so that what is acknowledged
+/// shows within seconds, also when more comes than lands.
+const PACED_AFTER: Duration = Duration::from_secs(3);
+/// How long a body is held back at most: whoever sends one after the other sends two a second then.
+const HELD_BACK_MAX: Duration = Duration::from_millis(500);
 
 /// How many times as large as the whole inbox a body may be that has been unpacked.
 const UNPACKED_TIMES: u64 = 4;
@@ -47,6 +62,7 @@ impl Default for Settings {
 }
 
 /// A folder of bodies: `inbox/SOURCE/NUMBER-DIGEST[-KEY][.NAME].ndjson`, with `inbox/*.partial` for those that are coming in.
+/// `inbox/SOURCE/NUMBER.tar` has several that came at once, `DIGEST[-KEY].ndjson` each; they are numbered on from its number.
 ///
 /// Only the process that holds the lake's write lock opens it, so that what waits is known without looking.
 #[derive(Debug)]
@@ -58,8 +74,10 @@ pub struct Inbox {
     /// Up to which number the names in a folder are on disk. Taken before the state, never after it.
     synced: Mutex<HashMap<PathBuf, u64>>,
     kept: Condvar,
+    together: Together,
     enough: Notify,
-    judging: Semaphore,
+    landed: Notify,
+    judging: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -77,14 +95,40 @@ struct State {
 pub struct Body {
     /// The source by whose mapping its lines are read.
     pub source: String,
-    /// Where it is.
+    /// Where it is, or would be were it not in a bundle.
     pub path: PathBuf,
+    /// The bundle that holds it, and where.
+    bundle: Option<(Arc<Path>, Range<u64>)>,
+    /// Its place among all that wait.
+    place: u64,
     /// Whether it was tried to be landed before, maybe with success.
     pub tried: bool,
     bytes: u64,
     since: DateTime<Utc>,
     keys: Vec<Key>,
     digest: Digest,
+}
+
+impl Body {
+    /// The body as a file to land.
+    pub fn input(&self) -> pipeline::Result<InputFile> {
+        let input = InputFile::new(&self.path)?.pushed(self.tried);
+        Ok(match &self.bundle {
+            Some((bundle, range)) => input.within(Arc::clone(bundle), range.clone()),
+            None => input,
+        })
+    }
+}
+
+/// A body that is not on disk yet.
+#[derive(Debug, Clone)]
+struct Coming {
+    source: String,
+    /// What its file is called, but for the number.
+    name: String,
+    digest: Digest,
+    keys: Vec<Key>,
+    since: DateTime<Utc>,
 }
 
 /// The first half of the hash of a body's bytes.
@@ -173,8 +217,12 @@ impl Inbox {
             state: Mutex::new(state),
             synced: Mutex::default(),
             kept: Condvar::new(),
+            together: Together::default(),
             enough: Notify::new(),
-            judging: Semaphore::new(2 * thread::available_parallelism().map_or(1, usize::from)),
+            landed: Notify::new(),
+            judging: Arc::new(Semaphore::new(
+                2 * thread::available_parallelism().map_or(1, usize::from),
+            )),
         })
     }
 
@@ -209,9 +257,27 @@ impl Inbox {
         Ok(())
     }
 
+    /// Waits a little while landing is behind, and until it has caught up at most.
+    pub async fn hold_back(&self, clock: Clock) {
+        let paced_after = self.settings.land_every + PACED_AFTER;
+        let is_behind = || self.backlog(clock.now()).oldest > paced_after;
+        let caught_up = async {
+            loop {
+                // Asked for first, so that no landing between the question and the wait is missed.
+                let landed = self.landed.notified();
+                if !is_behind() {
+                    return;
+                }
+                landed.await;
+            }
+        };
+        // Whether it has or not, the body is taken then.
+        let _ = tokio::time::timeout(HELD_BACK_MAX, caught_up).await;
+    }
+
     /// Waits for a turn to judge a body: a few at once keep the processors busy, and memory is for no more.
-    pub async fn judging(&self) -> Option<SemaphorePermit<'_>> {
-        self.judging.acquire().await.ok()
+    pub async fn judging(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.judging).acquire_owned().await.ok()
     }
 
     /// How large a body may be that has been unpacked.
@@ -238,24 +304,45 @@ impl Inbox {
         &self,
         draft: Draft,
         source: &str,
-        (format, compression): (Format, Compression),
+        written: (Format, Compression),
         origin: Origin<'_>,
         now: DateTime<Utc>,
     ) -> Result<Kept, Refusal> {
-        let digest = draft.digest();
-        let keys: Vec<Key> =
-            [Some(Key::of_body(source, digest)), origin.key.map(|key| Key::of_client(source, key))]
-                .into_iter()
-                .flatten()
-                .collect();
+        let coming = Coming::new(draft.digest(), source, written, origin, now);
+        self.keep_once(coming, |coming| self.write(draft, coming))
+    }
+
+    /// Keeps a body that is in memory, as [`keep`](Self::keep) does: small ones that come at once are written together.
+    pub fn keep_bytes(
+        &self,
+        body: Bytes,
+        source: &str,
+        written: (Format, Compression),
+        origin: Origin<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Kept, Refusal> {
+        if body.len() > SMALL_BYTES {
+            let mut draft = self.draft()?;
+            draft.write_all(&body).map_err(|error| self.refusal(error))?;
+            return self.keep(draft, source, written, origin, now);
+        }
+        let coming = Coming::new(draft::digest_of(&body), source, written, origin, now);
+        self.keep_once(coming, |coming| {
+            self.together.write(coming, body, |bodies| self.write_small(bodies))
+        })
+    }
+
+    /// Keeps a body by `write`, unless it is known.
+    fn keep_once(
+        &self,
+        coming: Coming,
+        write: impl FnOnce(Coming) -> io::Result<()>,
+    ) -> Result<Kept, Refusal> {
+        let (keys, digest) = (coming.keys.clone(), coming.digest);
         if self.claim(&keys, digest)? == Kept::Known {
             return Ok(Kept::Known);
         }
-        let name = receipts::body_name(digest, keys.get(1));
-        let ending = format!(".{}{}", format.extension(), compression.suffix());
-        let called = origin.name.map(|called| called.strip_suffix(&ending).unwrap_or(called));
-        let name = format!("{name}{}{ending}", called.map(receipts::plain).unwrap_or_default());
-        let kept = self.write(draft, source, &name, digest, &keys, now);
+        let kept = write(coming);
         let mut state = self.state();
         for key in &keys {
             match &kept {
@@ -298,37 +385,62 @@ impl Inbox {
         Ok(Kept::New)
     }
 
-    fn write(
-        &self,
-        draft: Draft,
-        source: &str,
-        name: &str,
-        digest: Digest,
-        keys: &[Key],
-        now: DateTime<Utc>,
-    ) -> io::Result<()> {
-        let folder = self.folder.join(source);
-        if !folder.is_dir() {
-            std::fs::create_dir_all(&folder)?;
-            File::open(&self.folder)?.sync_all()?;
-        }
+    fn write(&self, draft: Draft, coming: Coming) -> io::Result<()> {
+        let folder = self.folder_of(&coming.source)?;
         let bytes = draft.bytes();
         let partial = draft.sync()?;
         let number = {
             let mut state = self.state();
             let number = state.next;
-            let path = folder.join(format!("{number:020}-{name}"));
+            let path = path_of(&folder, number, &coming.name);
             partial.become_file(&path)?;
             state.next += 1;
-            state.bytes += bytes;
-            let source = source.to_owned();
-            let keys = keys.to_vec();
-            let body = Body { source, path, tried: false, bytes, since: now, keys, digest };
-            state.waiting.insert(number, body);
+            state.add(number, coming.into_body(path, None, bytes));
             number
         };
         // It may land before the folder is on disk: the commit holds it then.
         self.sync_folder(&folder, number)
+    }
+
+    /// Writes bodies of one source, several in a bundle.
+    fn write_small(&self, bodies: &[Small]) -> io::Result<()> {
+        let Some(first) = bodies.first() else { return Ok(()) };
+        let folder = self.folder_of(&first.coming.source)?;
+        let mut draft = Draft::create(&self.folder, Arc::clone(&self.receiving))?;
+        if let [body] = bodies {
+            draft.write_all(&body.bytes)?;
+            return self.write(draft, body.coming.clone());
+        }
+        let named = bodies.iter().map(|body| (&*body.coming.name, &*body.bytes));
+        let bundle = bundle::write(named, first.coming.since)?;
+        let members = bundle::members(Cursor::new(&bundle))?;
+        draft.write_all(&bundle)?;
+        let partial = draft.sync()?;
+        let number = {
+            let mut state = self.state();
+            let number = state.next;
+            let path: Arc<Path> = folder.join(format!("{number:020}.{}", bundle::EXTENSION)).into();
+            partial.become_file(&path)?;
+            state.next += bodies.len() as u64;
+            for ((number, body), member) in (number..).zip(bodies).zip(members) {
+                let label = path_of(&folder, number, &body.coming.name);
+                let bytes = body.bytes.len() as u64;
+                let place = Some((Arc::clone(&path), member.range));
+                state.add(number, body.coming.clone().into_body(label, place, bytes));
+            }
+            number
+        };
+        self.sync_folder(&folder, number)
+    }
+
+    /// The folder of a source's bodies.
+    fn folder_of(&self, source: &str) -> io::Result<PathBuf> {
+        let folder = self.folder.join(source);
+        if !folder.is_dir() {
+            std::fs::create_dir_all(&folder)?;
+            File::open(&self.folder)?.sync_all()?;
+        }
+        Ok(folder)
     }
 
     /// Brings the name of a body to disk, and those of all that wait for the same with it.
@@ -379,9 +491,10 @@ impl Inbox {
     /// Notes that bodies are about to be landed: if that is not heard to succeed, they may have landed all the same.
     pub fn trying(&self, bodies: &[Body]) {
         let mut state = self.state();
-        let tried: HashSet<&Path> = bodies.iter().map(|body| body.path.as_path()).collect();
-        for body in state.waiting.values_mut() {
-            body.tried |= tried.contains(body.path.as_path());
+        for body in bodies {
+            if let Some(waiting) = state.waiting.get_mut(&body.place) {
+                waiting.tried = true;
+            }
         }
     }
 
@@ -390,33 +503,46 @@ impl Inbox {
         let receipts =
             bodies.iter().flat_map(|body| body.keys.iter().map(|key| (*key, body.digest)));
         let forgotten = self.state().receipts.add(receipts.collect(), now)?;
-        for body in bodies {
-            std::fs::remove_file(&body.path)?;
+        let bundles = self.state().bundles_without(bodies);
+        let own = bodies.iter().filter(|body| body.bundle.is_none()).map(|body| &*body.path);
+        for file in own.chain(bundles.iter().map(|bundle| &**bundle)) {
+            std::fs::remove_file(file)?;
         }
         let mut state = self.state();
         for key in forgotten {
             state.known.remove(&key);
         }
         state.forget(bodies);
+        drop(state);
+        self.landed.notify_waiters();
         Ok(())
     }
 
     /// Sets a body aside that cannot be read, to `inbox-failed`; returns where it is now. It may be sent again.
     pub fn set_aside(&self, body: &Body, why: &str) -> io::Result<PathBuf> {
-        let folder = self.folder.with_file_name("inbox-failed").join(&body.source);
-        std::fs::create_dir_all(&folder)?;
-        let name = body.path.file_name().unwrap_or_default();
-        let aside = folder.join(name);
-        std::fs::rename(&body.path, &aside)?;
-        let mut note = aside.clone().into_os_string();
-        note.push(".error.txt");
-        std::fs::write(note, format!("{why}\n"))?;
-        File::open(&folder)?.sync_all()?;
+        let aside = place_aside(&self.folder, &body.source, &body.path)?;
+        match &body.bundle {
+            None => std::fs::rename(&body.path, &aside)?,
+            // The bundle goes when all others have landed; found again after a crash, it is set aside again.
+            Some((bundle, range)) => {
+                let mut bundle = File::open(bundle)?;
+                bundle.seek(SeekFrom::Start(range.start))?;
+                let mut file = File::create(&aside)?;
+                io::copy(&mut bundle.take(range.end - range.start), &mut file)?;
+                file.sync_all()?;
+            }
+        }
+        note_why(&aside, why)?;
         let mut state = self.state();
         for key in &body.keys {
             state.known.remove(key);
         }
+        let bundles = state.bundles_without(std::slice::from_ref(body));
         state.forget(std::slice::from_ref(body));
+        drop(state);
+        for bundle in bundles {
+            std::fs::remove_file(bundle)?;
+        }
         Ok(aside)
     }
 }
@@ -430,41 +556,156 @@ impl State {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let Some((number, _)) = name.split_once(['-', '.']) else { continue };
             let Ok(number) = number.parse::<u64>() else { continue };
-            if InputFile::new(&path).is_err() {
-                continue;
+            if path.extension().is_some_and(|extension| extension == bundle::EXTENSION) {
+                self.find_bundle(source, folder, &path, number)?;
+            } else {
+                let metadata = std::fs::metadata(&path)?;
+                let (since, bytes) = (DateTime::from(metadata.modified()?), metadata.len());
+                self.find(number, Found { source, path, bundle: None, bytes, since });
             }
-            let (digest, key) = receipts::read_body_name(name);
-            let metadata = std::fs::metadata(&path)?;
-            let mut keys = Vec::new();
-            if let Some(digest) = digest {
-                keys.extend([Some(Key::of_body(source, digest)), key].into_iter().flatten());
-            }
-            let digest = digest.unwrap_or_default();
-            for key in &keys {
-                self.known.insert(*key, Known { digest, is_coming: false });
-            }
-            self.next = self.next.max(number + 1);
-            self.bytes += metadata.len();
-            // Two sources may have the same number after a restore.
-            let mut place = number;
-            while self.waiting.contains_key(&place) {
-                place += 1;
-            }
-            self.next = self.next.max(place + 1);
-            let source = source.to_owned();
-            let since = DateTime::from(metadata.modified()?);
-            let bytes = metadata.len();
-            self.waiting
-                .insert(place, Body { source, path, tried: true, bytes, since, keys, digest });
         }
         Ok(())
     }
 
-    fn forget(&mut self, bodies: &[Body]) {
-        let gone: HashSet<&Path> = bodies.iter().map(|body| body.path.as_path()).collect();
-        self.waiting.retain(|_, body| !gone.contains(body.path.as_path()));
-        self.bytes = self.waiting.values().map(|body| body.bytes).sum();
+    /// Finds the bodies of a bundle; one that is damaged is set aside whole.
+    fn find_bundle(
+        &mut self,
+        source: &str,
+        folder: &Path,
+        path: &Path,
+        number: u64,
+    ) -> io::Result<()> {
+        let members = match bundle::members_of(path) {
+            Ok(members) => members,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+            Err(error) => {
+                let why = format!(
+                    "the bundle of bodies cannot be read: {error}; land what `tar --extract` gets out of it by \
+                     `lawpulse land --source {source}`, what has landed does not land again"
+                );
+                let inbox = folder.parent().unwrap_or(folder);
+                let aside = place_aside(inbox, source, path)?;
+                std::fs::rename(path, &aside)?;
+                note_why(&aside, &why)?;
+                tracing::error!(source, why, aside = %aside.display(), "a bundle of pushed bodies is set aside");
+                return Ok(());
+            }
+        };
+        let bundle: Arc<Path> = path.into();
+        for (number, member) in (number..).zip(members) {
+            let path = path_of(folder, number, &member.name);
+            let bytes = member.range.end - member.range.start;
+            let (bundle, since) = (Some((Arc::clone(&bundle), member.range)), member.since);
+            self.find(number, Found { source, path, bundle, bytes, since });
+        }
+        Ok(())
     }
+
+    fn find(&mut self, number: u64, found: Found<'_>) {
+        let Found { source, path, bundle, bytes, since } = found;
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if InputFile::new(&path).is_err() {
+            return;
+        }
+        let (digest, key) = receipts::read_body_name(name);
+        let mut keys = Vec::new();
+        if let Some(digest) = digest {
+            keys.extend([Some(Key::of_body(source, digest)), key].into_iter().flatten());
+        }
+        let digest = digest.unwrap_or_default();
+        for key in &keys {
+            self.known.insert(*key, Known { digest, is_coming: false });
+        }
+        // Two sources may have the same number after a restore.
+        let mut place = number;
+        while self.waiting.contains_key(&place) {
+            place += 1;
+        }
+        self.next = self.next.max(place + 1);
+        let source = source.to_owned();
+        let body = Body { source, path, bundle, place, tried: true, bytes, since, keys, digest };
+        self.add(place, body);
+    }
+
+    fn add(&mut self, place: u64, body: Body) {
+        self.bytes += body.bytes;
+        self.waiting.insert(place, Body { place, ..body });
+    }
+
+    fn forget(&mut self, bodies: &[Body]) {
+        for body in bodies {
+            if let Some(body) = self.waiting.remove(&body.place) {
+                self.bytes -= body.bytes;
+            }
+        }
+    }
+
+    /// The bundles that hold nothing that waits when these bodies do not.
+    fn bundles_without(&self, bodies: &[Body]) -> HashSet<Arc<Path>> {
+        let bundle = |body: &Body| body.bundle.as_ref().map(|(bundle, _)| Arc::clone(bundle));
+        let mut bundles: HashSet<Arc<Path>> = bodies.iter().filter_map(bundle).collect();
+        if bundles.is_empty() {
+            return bundles;
+        }
+        let gone: HashSet<u64> = bodies.iter().map(|body| body.place).collect();
+        for body in self.waiting.values().filter(|body| !gone.contains(&body.place)) {
+            if let Some((bundle, _)) = &body.bundle {
+                bundles.remove(bundle);
+            }
+        }
+        bundles
+    }
+}
+
+/// A body that was left in the inbox.
+struct Found<'f> {
+    source: &'f str,
+    path: PathBuf,
+    bundle: Option<(Arc<Path>, Range<u64>)>,
+    bytes: u64,
+    since: DateTime<Utc>,
+}
+
+impl Coming {
+    fn new(
+        digest: Digest,
+        source: &str,
+        (format, compression): (Format, Compression),
+        origin: Origin<'_>,
+        since: DateTime<Utc>,
+    ) -> Self {
+        let of_client = origin.key.map(|key| Key::of_client(source, key));
+        let name = receipts::body_name(digest, of_client.as_ref());
+        let ending = format!(".{}{}", format.extension(), compression.suffix());
+        let called = origin.name.map(|called| called.strip_suffix(&ending).unwrap_or(called));
+        let name = format!("{name}{}{ending}", called.map(receipts::plain).unwrap_or_default());
+        let keys = [Some(Key::of_body(source, digest)), of_client].into_iter().flatten().collect();
+        Self { source: source.to_owned(), name, digest, keys, since }
+    }
+
+    fn into_body(self, path: PathBuf, bundle: Option<(Arc<Path>, Range<u64>)>, bytes: u64) -> Body {
+        let Self { source, digest, keys, since, .. } = self;
+        Body { source, path, bundle, place: 0, tried: false, bytes, since, keys, digest }
+    }
+}
+
+/// Where a file of the inbox is set aside.
+fn place_aside(inbox: &Path, source: &str, path: &Path) -> io::Result<PathBuf> {
+    let folder = inbox.with_file_name("inbox-failed").join(source);
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.join(path.file_name().unwrap_or_default()))
+}
+
+/// Says beside a file why it was set aside, and brings both names to disk.
+fn note_why(aside: &Path, why: &str) -> io::Result<()> {
+    let mut note = aside.to_owned().into_os_string();
+    note.push(".error.txt");
+    std::fs::write(note, format!("{why}\n"))?;
+    File::open(aside.parent().unwrap_or(aside))?.sync_all()
+}
+
+fn path_of(folder: &Path, number: u64, name: &str) -> PathBuf {
+    folder.join(format!("{number:020}-{name}"))
 }
 
 #[cfg(test)]

@@ -13,8 +13,6 @@ use pipeline::land::Selection;
 use pipeline::metric::Catalogue;
 use pipeline::query::Reader;
 use pipeline::reference::gathered;
-use pipeline::source::InputFile;
-use pipeline::source::mapping::Mapping;
 use pipeline::{land, refresh};
 use tokio::sync::mpsc;
 
@@ -216,7 +214,7 @@ impl Lander {
         source: &str,
         selection: &Selection,
     ) -> pipeline::Result<land::Replayed> {
-        let mapping = Mapping::find(&self.server.definitions(), source)?;
+        let mapping = self.server.mapping(source)?;
         self.is_fresh = false;
         let now = Clock::Machine.now();
         land::replay(&mut self.lake, &self.lock, &mapping, selection, now).await
@@ -224,12 +222,9 @@ impl Lander {
 
     /// Lands bodies of one source. One that cannot be read is set aside, so that it does not hold up the others.
     async fn land(&mut self, source: &str, mut bodies: Vec<Body>) -> anyhow::Result<()> {
-        let mapping = Mapping::find(&self.server.definitions(), source)?;
+        let mapping = self.server.mapping(source)?;
         while !bodies.is_empty() {
-            let inputs = bodies
-                .iter()
-                .map(|body| Ok(InputFile::new(&body.path)?.pushed(body.tried)))
-                .collect::<pipeline::Result<Vec<_>>>()?;
+            let inputs = bodies.iter().map(Body::input).collect::<pipeline::Result<Vec<_>>>()?;
             self.server.inbox().trying(&bodies);
             let now = Clock::Machine.now();
             let landing = land::land(&mut self.lake, &self.lock, &mapping, &inputs, now, &|_| {});

@@ -1,6 +1,7 @@
 //! The serving process: one task lands what was pushed, or follows the process that does, three keep the numbers fresh, the
 //! others answer.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use pipeline::location::Location;
 use pipeline::metric::Catalogue;
 use pipeline::pseudonym::Identities;
 use pipeline::query::View;
+use pipeline::source::mapping::Mapping;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, oidc};
@@ -166,6 +168,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Server {
     definitions: RwLock<Arc<Definitions>>,
+    mappings: Mutex<Mappings>,
     catalogue: Catalogue,
     clock: Clock,
     accounts: Option<Accounts>,
@@ -188,6 +191,13 @@ pub struct Server {
     followed: Option<following::Record>,
     cluster: Option<Arc<Cluster>>,
     is_stopping: AtomicBool,
+}
+
+/// The mappings of some definitions that have been asked for.
+#[derive(Debug, Default)]
+struct Mappings {
+    of: Option<Arc<Definitions>>,
+    by_source: HashMap<String, Arc<Mapping>>,
 }
 
 /// The numbers that `/metrics` shows, and when they were computed.
@@ -282,6 +292,7 @@ impl Server {
         Ok(Self {
             catalogue,
             definitions: RwLock::new(definitions),
+            mappings: Mutex::default(),
             clock: options.clock,
             accounts,
             tls,
@@ -421,6 +432,23 @@ impl Server {
     /// Whether it was told to stop.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// The mapping of a source by the definitions that hold now, read once.
+    ///
+    /// Fails when there is none of this name, or when it cannot be read.
+    pub fn mapping(&self, source: &str) -> pipeline::Result<Arc<Mapping>> {
+        let definitions = self.definitions();
+        let mut known = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &definitions)) {
+            *known = Mappings { of: Some(Arc::clone(&definitions)), ..Mappings::default() };
+        }
+        if let Some(mapping) = known.by_source.get(source) {
+            return Ok(Arc::clone(mapping));
+        }
+        let mapping = Arc::new(Mapping::find(&definitions, source)?);
+        known.by_source.insert(source.to_owned(), Arc::clone(&mapping));
+        Ok(mapping)
     }
 
     /// Reads a folder of definitions again: a goal that is edited holds without a restart.

@@ -124,7 +124,7 @@ pub(super) async fn push(
     check_writer(&server)?;
     let source = asked.source.as_deref().unwrap_or("native");
     check_source(source)?;
-    let mapping = Mapping::find(&server.definitions(), source)?;
+    let mapping = server.mapping(source)?;
     let push = Push {
         mapping,
         source: source.to_owned(),
@@ -139,15 +139,19 @@ pub(super) async fn push(
         }
         return Err(problem);
     }
+    // While landing fails there is nothing to wait for.
+    if server.landing_error().is_none() {
+        server.inbox().hold_back(Clock::Machine).await;
+    }
     let received = receive(&server, body).await?;
     let judging = server.inbox().judging().await;
-    let judged = blocking({
-        let (server, push, received) = (Arc::clone(&server), push.clone(), received.reader()?);
-        move || push.judge(&server, received)
+    let (judged, kept) = blocking(move || {
+        let judged = push.judge(&server, received.reader()?)?;
+        // The disk is waited for by as many as there are.
+        drop(judging);
+        Ok((judged, push.keep(&server, received)?))
     })
     .await?;
-    drop(judging);
-    let kept = blocking(move || push.keep(&server, received)).await?;
     let rejected = judged.rejects.into_iter().map(|reject| RefusedLine {
         line: reject.line,
         reason: reject.refusal.reason.code(),
@@ -263,9 +267,8 @@ async fn append(
 }
 
 /// What is to be done with a body.
-#[derive(Clone)]
 struct Push {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     source: String,
     format: Format,
     compression: Compression,
@@ -300,20 +303,15 @@ impl Push {
 
     /// Puts a body into the inbox.
     fn keep(&self, server: &Server, received: Received) -> Result<Kept, Problem> {
-        let draft = match received {
-            // Of nothing there is nothing to keep.
-            Received::Small(bytes) if bytes.is_empty() => return Ok(Kept::New),
-            Received::Small(bytes) => {
-                let mut draft = server.inbox().draft()?;
-                draft.write_all(&bytes).map_err(|error| Problem::disk(&error))?;
-                draft
-            }
-            Received::Large(draft) => *draft,
-        };
-        let written = (self.format, self.compression);
-        let now = Clock::Machine.now();
+        let (inbox, source) = (server.inbox(), &self.source);
+        let (written, now) = ((self.format, self.compression), Clock::Machine.now());
         let origin = Origin { key: self.key.as_deref(), name: None };
-        Ok(server.inbox().keep(draft, &self.source, written, origin, now)?)
+        Ok(match received {
+            // Of nothing there is nothing to keep.
+            Received::Small(bytes) if bytes.is_empty() => Kept::New,
+            Received::Small(bytes) => inbox.keep_bytes(bytes, source, written, origin, now)?,
+            Received::Large(draft) => inbox.keep(*draft, source, written, origin, now)?,
+        })
     }
 }
 
@@ -491,7 +489,7 @@ pub(super) async fn replay(
 ) -> Result<Json<Tried>, Problem> {
     check_writer(&server)?;
     check_source(&source)?;
-    Mapping::find(&server.definitions(), &source)?;
+    server.mapping(&source)?;
     let replayed = server.orders().replay(source, Selection { reason, file }).await;
     let replayed = replayed.map_err(|stopping| Problem::unavailable(stopping.to_string()))??;
     Ok(Json(Tried {

@@ -42,9 +42,7 @@ impl Draft {
     }
 
     pub(super) fn digest(&self) -> Digest {
-        let mut digest = Digest::default();
-        digest.copy_from_slice(&self.hasher.finalize().as_bytes()[..16]);
-        digest
+        half_of(&self.hasher.finalize())
     }
 
     /// Brings it to disk.
@@ -52,6 +50,17 @@ impl Draft {
         self.file.sync_all()?;
         Ok(std::mem::replace(&mut self.partial, Partial(None)))
     }
+}
+
+/// The digest of a body that is there whole.
+pub(super) fn digest_of(body: &[u8]) -> Digest {
+    half_of(&blake3::hash(body))
+}
+
+fn half_of(hash: &blake3::Hash) -> Digest {
+    let mut digest = Digest::default();
+    digest.copy_from_slice(&hash.as_bytes()[..16]);
+    digest
 }
 
 impl Write for Draft {

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
+use std::pin::pin;
+use std::sync::atomic::AtomicUsize;
 
+use futures::FutureExt as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -24,7 +26,47 @@ fn put(inbox: &Inbox, source: &str, body: &[u8], key: Option<&str>) -> Result<Ke
 fn bodies(inbox: &Inbox, source: &str) -> Vec<Vec<u8>> {
     let waiting = inbox.waiting();
     let bodies = waiting.get(source).into_iter().flatten();
-    bodies.map(|body| std::fs::read(&body.path).unwrap()).collect()
+    bodies.map(text_of).collect()
+}
+
+fn text_of(body: &Body) -> Vec<u8> {
+    match &body.bundle {
+        None => std::fs::read(&body.path).unwrap(),
+        Some((bundle, range)) => {
+            std::fs::read(bundle).unwrap()[range.start as usize..range.end as usize].to_vec()
+        }
+    }
+}
+
+/// Pushes bodies, of which no two are the same, that all come while another is written.
+fn put_together(inbox: &Inbox, bodies: &[(&str, Vec<u8>, Option<&str>)]) -> Vec<Kept> {
+    let turn = inbox.together.hold();
+    let over = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for (source, body, key) in bodies {
+            let before = inbox.together.waiting() + over.load(Ordering::SeqCst);
+            threads.push(scope.spawn(|| {
+                let (body, origin) = (body.clone().into(), Origin { key: *key, name: None });
+                let kept = inbox.keep_bytes(body, source, WRITTEN, origin, at(0)).unwrap();
+                over.fetch_add(1, Ordering::SeqCst);
+                kept
+            }));
+            while inbox.together.waiting() + over.load(Ordering::SeqCst) == before {
+                thread::yield_now();
+            }
+        }
+        drop(turn);
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn files(lake: &Path, folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(lake.join(folder)).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 fn land(inbox: &Inbox, source: &str) {
@@ -132,6 +174,24 @@ fn too_much_or_too_old_refuses_more_and_says_when_to_come_back() {
     assert!(inbox.check_room(at(1_000)).is_ok());
 }
 
+#[tokio::test]
+async fn bodies_are_held_back_a_little_while_landing_is_behind() {
+    let lake = tempfile::tempdir().unwrap();
+    let inbox = open(lake.path());
+    let now = |seconds| Clock::Pinned(at(seconds));
+    let is_taken_at_once = |clock| inbox.hold_back(clock).now_or_never().is_some();
+    assert!(is_taken_at_once(now(0)), "nothing waits");
+    put(&inbox, "native", b"{}\n", None).unwrap();
+    assert!(is_taken_at_once(now(5)), "landing has begun just now");
+    let mut held = pin!(inbox.hold_back(now(6)));
+    assert!(held.as_mut().now_or_never().is_none());
+    land(&inbox, "native");
+    assert!(held.now_or_never().is_some(), "it has caught up");
+    put(&inbox, "native", b"{}\n{}\n", None).unwrap();
+    inbox.hold_back(now(10)).await;
+    assert_eq!(inbox.backlog(at(10)).bodies, 1, "it is taken also when landing has not caught up");
+}
+
 #[test]
 fn a_body_that_cannot_be_read_is_set_aside_with_the_reason_and_may_come_again() {
     let lake = tempfile::tempdir().unwrap();
@@ -160,10 +220,123 @@ fn the_same_body_from_many_at_once_is_kept_once() {
     assert_eq!(bodies(&inbox, "native").len(), 1);
 }
 
+#[test]
+fn bodies_that_come_at_once_share_a_file_and_each_is_what_it_is_alone() {
+    let lake = tempfile::tempdir().unwrap();
+    let inbox = open(lake.path());
+    let texts = ["{}\n", "{\"n\":1}\n", "{\"n\":2}"].map(|text| text.as_bytes().to_vec());
+    let [first, second, third] = texts.clone();
+    let kept = put_together(
+        &inbox,
+        &[("native", first, None), ("native", second, Some("a")), ("native", third, None)],
+    );
+    assert_eq!(kept, [Kept::New; 3]);
+    assert_eq!(files(lake.path(), "inbox/native"), ["00000000000000000001.tar"]);
+    let check = |inbox: &Inbox| {
+        assert_eq!(bodies(inbox, "native"), texts);
+        assert_eq!(inbox.backlog(at(7)).bodies, 3);
+        assert_eq!(inbox.backlog(at(7)).bytes, 3 + 8 + 7);
+        for text in &texts {
+            assert_eq!(put(inbox, "native", text, None).unwrap(), Kept::Known);
+        }
+        let other = put(inbox, "native", b"other", Some("a"));
+        assert!(matches!(other, Err(Refusal::KeyReused)), "{other:?}");
+        let names: Vec<PathBuf> =
+            inbox.waiting()["native"].iter().map(|body| body.path.clone()).collect();
+        for (number, name) in (1..).zip(&names) {
+            let start = format!("{number:020}-");
+            assert!(name.file_name().unwrap().to_str().unwrap().starts_with(&start), "{name:?}");
+        }
+        names
+    };
+    let names = check(&inbox);
+    drop(inbox);
+    let inbox = open(lake.path());
+    assert_eq!(check(&inbox), names, "they are called the same after a restart");
+    assert!(inbox.waiting()["native"].iter().all(|body| body.tried));
+    put(&inbox, "native", b"afterwards", None).unwrap();
+    assert!(inbox.waiting()["native"][3].path.to_str().unwrap().contains("/00000000000000000004-"));
+    land(&inbox, "native");
+    assert!(files(lake.path(), "inbox/native").is_empty());
+    assert_eq!(inbox.backlog(at(7)), Backlog::default());
+}
+
+#[test]
+fn bodies_of_several_sources_that_come_at_once_have_a_file_a_source() {
+    let lake = tempfile::tempdir().unwrap();
+    let inbox = open(lake.path());
+    let (one, other) = (b"{}\n".to_vec(), b"{\"n\":1}\n".to_vec());
+    put_together(
+        &inbox,
+        &[("native", one.clone(), None), ("wabo", one.clone(), None), ("native", other, None)],
+    );
+    assert_eq!(files(lake.path(), "inbox/native"), ["00000000000000000001.tar"]);
+    let [alone] = &*files(lake.path(), "inbox/wabo") else { panic!("not one file") };
+    assert!(alone.ends_with(".ndjson"), "{alone}");
+    assert_eq!(bodies(&open(lake.path()), "wabo"), [one]);
+}
+
+#[test]
+fn a_large_body_has_a_file_of_its_own_and_waits_for_no_other() {
+    let lake = tempfile::tempdir().unwrap();
+    let inbox = open(lake.path());
+    let _turn = inbox.together.hold();
+    let body = vec![b' '; SMALL_BYTES + 1];
+    let kept = inbox.keep_bytes(body.clone().into(), "native", WRITTEN, Origin::default(), at(0));
+    assert_eq!(kept.unwrap(), Kept::New);
+    assert_eq!(bodies(&inbox, "native"), [body]);
+    let [alone] = &*files(lake.path(), "inbox/native") else { panic!("not one file") };
+    assert!(alone.ends_with(".ndjson"), "{alone}");
+}
+
+#[test]
+fn of_a_bundle_what_cannot_be_read_is_set_aside_and_the_rest_lands() {
+    let lake = tempfile::tempdir().unwrap();
+    let inbox = open(lake.path());
+    let texts = ["{}\n", "torn", "{\"n\":2}\n"].map(|text| text.as_bytes().to_vec());
+    put_together(&inbox, &texts.clone().map(|text| ("native", text, None)));
+    let torn = inbox.waiting()["native"][1].clone();
+    let aside = inbox.set_aside(&torn, "it is torn").unwrap();
+    assert_eq!(aside.file_name(), torn.path.file_name());
+    assert_eq!(std::fs::read(&aside).unwrap(), b"torn");
+    assert_eq!(bodies(&inbox, "native"), [texts[0].clone(), texts[2].clone()]);
+    assert_eq!(files(lake.path(), "inbox/native").len(), 1, "the others are still in it");
+    land(&inbox, "native");
+    assert!(files(lake.path(), "inbox/native").is_empty());
+    assert_eq!(put(&inbox, "native", b"torn", None).unwrap(), Kept::New);
+}
+
+#[test]
+fn a_damaged_bundle_is_set_aside_with_what_to_do_and_holds_up_nothing() {
+    for damage in ["cut off", "overwritten"] {
+        let lake = tempfile::tempdir().unwrap();
+        let inbox = open(lake.path());
+        let texts = ["{}\n", "{\"n\":1}\n"].map(|text| text.as_bytes().to_vec());
+        put_together(&inbox, &texts.map(|text| ("native", text, None)));
+        put(&inbox, "native", b"whole", None).unwrap();
+        drop(inbox);
+        let bundle = lake.path().join("inbox/native/00000000000000000001.tar");
+        let mut bytes = std::fs::read(&bundle).unwrap();
+        match damage {
+            "cut off" => bytes.truncate(1024 + 512 + 3),
+            _ => bytes[1024..1100].fill(b'x'),
+        }
+        std::fs::write(&bundle, bytes).unwrap();
+        let inbox = open(lake.path());
+        assert_eq!(bodies(&inbox, "native"), [b"whole".to_vec()], "{damage}");
+        let aside = files(lake.path(), "inbox-failed/native");
+        assert_eq!(aside, ["00000000000000000001.tar", "00000000000000000001.tar.error.txt"]);
+        let note = lake.path().join("inbox-failed/native").join(&aside[1]);
+        let note = std::fs::read_to_string(note).unwrap();
+        assert!(note.contains("tar --extract") && note.contains("--source native"), "{note}");
+    }
+}
+
 /// What is done to an inbox.
 #[derive(Debug, Clone)]
 enum Step {
     Push { body: u8, key: Option<u8> },
+    PushTogether(BTreeSet<u8>),
     Land,
     Restart,
 }
@@ -171,6 +344,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..6_u8, proptest::option::of(0..4_u8)).prop_map(|(body, key)| Step::Push { body, key }),
+        2 => proptest::collection::btree_set(0..6_u8, 1..4).prop_map(Step::PushTogether),
         1 => Just(Step::Land),
         1 => Just(Step::Restart),
     ]
@@ -205,6 +379,16 @@ proptest! {
                                 of_key.insert(key, body);
                             }
                         }
+                    }
+                }
+                Step::PushTogether(bodies) => {
+                    let texts: Vec<_> =
+                        bodies.iter().map(|body| format!("{{\"n\":{body}}}\n").into_bytes()).collect();
+                    let pushed: Vec<_> =
+                        texts.iter().map(|text| ("native", text.clone(), None)).collect();
+                    for (text, kept) in texts.into_iter().zip(put_together(&inbox, &pushed)) {
+                        let is_new = acknowledged.insert(text);
+                        prop_assert_eq!(kept, if is_new { Kept::New } else { Kept::Known });
                     }
                 }
                 Step::Land => {
