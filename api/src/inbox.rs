@@ -26,10 +26,14 @@ pub use draft::Draft;
 use receipts::{Key, Receipts};
 use together::{Small, Together};
 
+/// The error number of a disk that has lost what it held, alike on every Unix.
+const EIO: i32 = 5;
 /// Up to which size a body shares a file with others: the disk takes larger ones as fast alone.
 const SMALL_BYTES: usize = 64 << 10;
-/// By how much longer than `land_every` a body may wait before those that come are taken more slowly: so that what is acknowledged
-/// shows within seconds, also when more comes than lands.
+/// How many bodies wait at most: each takes memory, whatever it holds.
+const BODIES_MAX: usize = 1_000_000;
+/// By how much longer than `land_every` a body may wait before those that come are taken more slowly: what is acknowledged is to
+/// show soon, also when more comes than lands.
 const PACED_AFTER: Duration = Duration::from_secs(3);
 /// How long a body is held back at most: whoever sends one after the other sends two a second then.
 const HELD_BACK_MAX: Duration = Duration::from_millis(500);
@@ -62,7 +66,7 @@ impl Default for Settings {
 }
 
 /// A folder of bodies: `inbox/SOURCE/NUMBER-DIGEST[-KEY][.NAME].ndjson`, with `inbox/*.partial` for those that are coming in.
-/// `inbox/SOURCE/NUMBER.tar` has several that came at once, `DIGEST[-KEY].ndjson` each; they are numbered on from its number.
+/// `inbox/SOURCE/NUMBER-DIGEST.tar` has several that came at once, `DIGEST[-KEY].ndjson` each; they are numbered on from its number.
 ///
 /// Only the process that holds the lake's write lock opens it, so that what waits is known without looking.
 #[derive(Debug)]
@@ -71,6 +75,8 @@ pub struct Inbox {
     settings: Settings,
     receiving: Arc<AtomicU64>,
     state: Mutex<State>,
+    /// On disk before what they are for leaves it. Never taken with the state.
+    receipts: Mutex<Receipts>,
     /// Up to which number the names in a folder are on disk. Taken before the state, never after it.
     synced: Mutex<HashMap<PathBuf, u64>>,
     kept: Condvar,
@@ -87,7 +93,6 @@ struct State {
     bytes: u64,
     /// What has been acknowledged, or is about to be, by digest and by the client's key.
     known: HashMap<Key, Known>,
-    receipts: Receipts,
 }
 
 /// A body that waits to land.
@@ -197,8 +202,8 @@ impl Inbox {
         std::fs::create_dir_all(&folder)?;
         let receipts = Receipts::open(&lake.join("receipts"), now)?;
         let mut state =
-            State { next: 1, waiting: BTreeMap::new(), bytes: 0, known: HashMap::new(), receipts };
-        for (key, digest) in state.receipts.known() {
+            State { next: 1, waiting: BTreeMap::new(), bytes: 0, known: HashMap::new() };
+        for (key, digest) in receipts.known() {
             state.known.insert(key, Known { digest, is_coming: false });
         }
         for entry in std::fs::read_dir(&folder)? {
@@ -215,6 +220,7 @@ impl Inbox {
             settings,
             receiving: Arc::default(),
             state: Mutex::new(state),
+            receipts: Mutex::new(receipts),
             synced: Mutex::default(),
             kept: Condvar::new(),
             together: Together::default(),
@@ -245,6 +251,10 @@ impl Inbox {
                 bytes >> 20,
                 self.settings.bytes_max >> 20
             );
+            return Err(Full { why, retry_after: 5 * self.settings.land_every });
+        }
+        if backlog.bodies >= BODIES_MAX {
+            let why = format!("{} bodies wait to land, the limit is {BODIES_MAX}", backlog.bodies);
             return Err(Full { why, retry_after: 5 * self.settings.land_every });
         }
         if backlog.oldest > self.settings.age_max {
@@ -415,11 +425,12 @@ impl Inbox {
         let bundle = bundle::write(named, first.coming.since)?;
         let members = bundle::members(Cursor::new(&bundle))?;
         draft.write_all(&bundle)?;
+        let name = format!("{}.{}", receipts::body_name(draft.digest(), None), bundle::EXTENSION);
         let partial = draft.sync()?;
         let number = {
             let mut state = self.state();
             let number = state.next;
-            let path: Arc<Path> = folder.join(format!("{number:020}.{}", bundle::EXTENSION)).into();
+            let path: Arc<Path> = path_of(&folder, number, &name).into();
             partial.become_file(&path)?;
             state.next += bodies.len() as u64;
             for ((number, body), member) in (number..).zip(bodies).zip(members) {
@@ -436,10 +447,7 @@ impl Inbox {
     /// The folder of a source's bodies.
     fn folder_of(&self, source: &str) -> io::Result<PathBuf> {
         let folder = self.folder.join(source);
-        if !folder.is_dir() {
-            std::fs::create_dir_all(&folder)?;
-            File::open(&self.folder)?.sync_all()?;
-        }
+        std::fs::create_dir_all(&folder)?;
         Ok(folder)
     }
 
@@ -448,6 +456,10 @@ impl Inbox {
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
         if synced.get(folder).is_some_and(|last| *last >= number) {
             return Ok(());
+        }
+        if !synced.contains_key(folder) {
+            // It may be new.
+            File::open(&self.folder)?.sync_all()?;
         }
         let last = self.state().next - 1;
         File::open(folder)?.sync_all()?;
@@ -502,11 +514,17 @@ impl Inbox {
     pub fn landed(&self, bodies: &[Body], now: DateTime<Utc>) -> io::Result<()> {
         let receipts =
             bodies.iter().flat_map(|body| body.keys.iter().map(|key| (*key, body.digest)));
-        let forgotten = self.state().receipts.add(receipts.collect(), now)?;
+        let mut kept = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = kept.add(receipts.collect(), now)?;
+        drop(kept);
         let bundles = self.state().bundles_without(bodies);
         let own = bodies.iter().filter(|body| body.bundle.is_none()).map(|body| &*body.path);
         for file in own.chain(bundles.iter().map(|bundle| &**bundle)) {
-            std::fs::remove_file(file)?;
+            match std::fs::remove_file(file) {
+                // As when the last attempt came to half of them.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
         let mut state = self.state();
         for key in forgotten {
@@ -577,7 +595,10 @@ impl State {
     ) -> io::Result<()> {
         let members = match bundle::members_of(path) {
             Ok(members) => members,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+            // What the system refuses may be granted later, unless the disk has lost it.
+            Err(error) if error.raw_os_error().is_some_and(|code| code != EIO) => {
+                return Err(error);
+            }
             Err(error) => {
                 let why = format!(
                     "the bundle of bodies cannot be read: {error}; land what `tar --extract` gets out of it by \

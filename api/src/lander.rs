@@ -244,6 +244,8 @@ impl Lander {
                 return Err(error.into());
             };
             let body = bodies.swap_remove(unreadable);
+            // Of many, some may have landed.
+            bodies.iter_mut().for_each(|body| body.tried = true);
             let error = format!("{:#}", anyhow::Error::from(error));
             let aside = self
                 .server

@@ -98,7 +98,7 @@ pub(super) struct Judgement {
         Pushed,
         ("Content-Encoding" = inline(Option<Encoding>), Header, description = "How the body is packed."),
         ("Idempotency-Key" = Option<String>, Header, description = "A name for this body, of at most 256 letters: \
-            sent again within seven days it is acknowledged and not kept again; with another body it is refused.",
+            sent again within seven days, and before half a million others, it is acknowledged and not kept again; with another body it is refused.",
             min_length = 1, max_length = 256),
     ),
     request_body(

@@ -10,6 +10,10 @@ use chrono::{DateTime, Utc};
 /// How such a file's name ends.
 pub(super) const EXTENSION: &str = "tar";
 
+/// Members begin at multiples of this, and two blocks of nothing are the end.
+const BLOCK_BYTES: u64 = 512;
+const END_BYTES: u64 = 2 * BLOCK_BYTES;
+
 /// A body in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
@@ -55,13 +59,15 @@ pub(super) fn members(bundle: impl Read + Seek) -> io::Result<Vec<Member>> {
     Ok(members)
 }
 
-/// What the bundle in a file holds; fails if it ends too soon.
+/// What the bundle in a file holds; fails if it does not end where [`write`] ended it.
 pub(super) fn members_of(path: &Path) -> io::Result<Vec<Member>> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
     let members = members(BufReader::new(file))?;
-    if members.last().is_some_and(|last| last.range.end > bytes) {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too soon"));
+    // A lost header reads like the end.
+    let end = members.last().map(|last| last.range.end.next_multiple_of(BLOCK_BYTES) + END_BYTES);
+    if end != Some(bytes) {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a part of it is lost"));
     }
     Ok(members)
 }

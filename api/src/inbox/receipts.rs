@@ -81,6 +81,8 @@ pub(super) struct Receipts {
     kept: VecDeque<(i64, Key, Digest)>,
     /// Lines in the file.
     written: usize,
+    /// Whether its last line may be a part of one.
+    is_torn: bool,
 }
 
 impl Receipts {
@@ -97,7 +99,8 @@ impl Receipts {
             Err(error) => return Err(error),
         }
         let file = File::options().create(true).append(true).open(path)?;
-        let mut receipts = Self { path: path.to_owned(), file, written: kept.len(), kept };
+        let mut receipts =
+            Self { path: path.to_owned(), file, written: kept.len(), is_torn: false, kept };
         receipts.forget_old(now);
         // Also mends a line that was cut off.
         receipts.rewrite()?;
@@ -114,11 +117,16 @@ impl Receipts {
         receipts: Vec<(Key, Digest)>,
         now: DateTime<Utc>,
     ) -> io::Result<Vec<Key>> {
+        if self.is_torn {
+            self.rewrite()?;
+        }
         let at = now.timestamp();
         let lines: String =
             receipts.iter().map(|(key, digest)| write_line(at, *key, *digest)).collect();
+        self.is_torn = true;
         self.file.write_all(lines.as_bytes())?;
         self.file.sync_data()?;
+        self.is_torn = false;
         self.written += receipts.len();
         self.kept.extend(receipts.into_iter().map(|(key, digest)| (at, key, digest)));
         let forgotten = self.forget_old(now);
@@ -150,6 +158,7 @@ impl Receipts {
         std::fs::rename(&partial, &self.path)?;
         self.file = File::options().append(true).open(&self.path)?;
         self.written = self.kept.len();
+        self.is_torn = false;
         Ok(())
     }
 }

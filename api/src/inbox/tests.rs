@@ -220,6 +220,15 @@ fn the_same_body_from_many_at_once_is_kept_once() {
     assert_eq!(bodies(&inbox, "native").len(), 1);
 }
 
+fn bundles(lake: &Path, folder: &str) -> Vec<String> {
+    let files = files(lake, folder).into_iter();
+    let bundles: Vec<_> = files.filter(|name| name.ends_with(".tar")).collect();
+    for bundle in &bundles {
+        assert!(bundle.starts_with("00000000000000000001-"), "{bundle}");
+    }
+    bundles
+}
+
 #[test]
 fn bodies_that_come_at_once_share_a_file_and_each_is_what_it_is_alone() {
     let lake = tempfile::tempdir().unwrap();
@@ -231,7 +240,7 @@ fn bodies_that_come_at_once_share_a_file_and_each_is_what_it_is_alone() {
         &[("native", first, None), ("native", second, Some("a")), ("native", third, None)],
     );
     assert_eq!(kept, [Kept::New; 3]);
-    assert_eq!(files(lake.path(), "inbox/native"), ["00000000000000000001.tar"]);
+    assert_eq!(bundles(lake.path(), "inbox/native").len(), 1);
     let check = |inbox: &Inbox| {
         assert_eq!(bodies(inbox, "native"), texts);
         assert_eq!(inbox.backlog(at(7)).bodies, 3);
@@ -270,7 +279,7 @@ fn bodies_of_several_sources_that_come_at_once_have_a_file_a_source() {
         &inbox,
         &[("native", one.clone(), None), ("wabo", one.clone(), None), ("native", other, None)],
     );
-    assert_eq!(files(lake.path(), "inbox/native"), ["00000000000000000001.tar"]);
+    assert_eq!(bundles(lake.path(), "inbox/native").len(), 1);
     let [alone] = &*files(lake.path(), "inbox/wabo") else { panic!("not one file") };
     assert!(alone.ends_with(".ndjson"), "{alone}");
     assert_eq!(bodies(&open(lake.path()), "wabo"), [one]);
@@ -308,24 +317,29 @@ fn of_a_bundle_what_cannot_be_read_is_set_aside_and_the_rest_lands() {
 
 #[test]
 fn a_damaged_bundle_is_set_aside_with_what_to_do_and_holds_up_nothing() {
-    for damage in ["cut off", "overwritten"] {
+    for damage in ["cut off", "cut off before a body", "overwritten", "a header lost", "all lost"] {
         let lake = tempfile::tempdir().unwrap();
         let inbox = open(lake.path());
         let texts = ["{}\n", "{\"n\":1}\n"].map(|text| text.as_bytes().to_vec());
         put_together(&inbox, &texts.map(|text| ("native", text, None)));
         put(&inbox, "native", b"whole", None).unwrap();
         drop(inbox);
-        let bundle = lake.path().join("inbox/native/00000000000000000001.tar");
+        let [bundle] = &*bundles(lake.path(), "inbox/native") else { panic!("not one bundle") };
+        let bundle = lake.path().join("inbox/native").join(bundle);
         let mut bytes = std::fs::read(&bundle).unwrap();
         match damage {
             "cut off" => bytes.truncate(1024 + 512 + 3),
-            _ => bytes[1024..1100].fill(b'x'),
+            "cut off before a body" => bytes.truncate(1024),
+            "overwritten" => bytes[1024..1100].fill(b'x'),
+            "a header lost" => bytes[1024..1536].fill(0),
+            _ => bytes.clear(),
         }
         std::fs::write(&bundle, bytes).unwrap();
         let inbox = open(lake.path());
         assert_eq!(bodies(&inbox, "native"), [b"whole".to_vec()], "{damage}");
         let aside = files(lake.path(), "inbox-failed/native");
-        assert_eq!(aside, ["00000000000000000001.tar", "00000000000000000001.tar.error.txt"]);
+        let name = bundle.file_name().unwrap().to_str().unwrap();
+        assert_eq!(aside, [name.to_owned(), format!("{name}.error.txt")], "{damage}");
         let note = lake.path().join("inbox-failed/native").join(&aside[1]);
         let note = std::fs::read_to_string(note).unwrap();
         assert!(note.contains("tar --extract") && note.contains("--source native"), "{note}");

@@ -63,6 +63,8 @@ impl<R: Read> ChunkReader<R> {
             }
             self.at_start = false;
             if self.at_end {
+                // Of small bodies many are held at once.
+                bytes.shrink_to_fit();
                 return Ok((!bytes.is_empty()).then_some(Chunk { bytes, overlong: None }));
             }
             let end = match self.lines {

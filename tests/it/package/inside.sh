@@ -56,7 +56,7 @@ eventually() {
     fail "not within 30 s: $*"
 }
 
-has_landed() { [[ -z $(find $lake/inbox -name '*.ndjson') ]]; }
+has_landed() { [[ -z $(find $lake/inbox -name '*.ndjson' -o -name '*.tar') ]]; }
 
 absent() {
     local path
