@@ -9,7 +9,7 @@ import time
 import websocket
 
 # Tests are made with a server without optimisations, beside others.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 # A page has been put together from what its server said.
 SHOWN = "document.body.dataset.state === 'shown' && !document.querySelector('.state.loading') && !document.querySelector('[aria-busy=\"true\"]')"
