@@ -59,7 +59,7 @@ pub(super) fn members(bundle: impl Read + Seek) -> io::Result<Vec<Member>> {
     Ok(members)
 }
 
-/// What the bundle in a file holds; fails if it does not end where [`write`] ended it.
+/// What the bundle in a file holds; fails if it does not end where [`write()`] ended it.
 pub(super) fn members_of(path: &Path) -> io::Result<Vec<Member>> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
