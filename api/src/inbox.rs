@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use pipeline::error::may_pass;
 use pipeline::source::{Compression, Format, InputFile};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -26,8 +27,6 @@ pub use draft::Draft;
 use receipts::{Key, Receipts};
 use together::{Small, Together};
 
-/// The error number of a disk that has lost what it held, alike on every Unix.
-const EIO: i32 = 5;
 /// Up to which size a body shares a file with others: the disk takes larger ones as fast alone.
 const SMALL_BYTES: usize = 64 << 10;
 /// How many bodies wait at most: each takes memory, whatever it holds.
@@ -595,10 +594,7 @@ impl State {
     ) -> io::Result<()> {
         let members = match bundle::members_of(path) {
             Ok(members) => members,
-            // What the system refuses may be granted later, unless the disk has lost it.
-            Err(error) if error.raw_os_error().is_some_and(|code| code != EIO) => {
-                return Err(error);
-            }
+            Err(error) if may_pass(&error) => return Err(error),
             Err(error) => {
                 let why = format!(
                     "the bundle of bodies cannot be read: {error}; land what `tar --extract` gets out of it by \

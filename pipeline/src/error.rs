@@ -74,15 +74,17 @@ pub enum Error {
     Internal(String),
 }
 
+/// Whether what failed may succeed later: what the system refuses may be granted, unless the disk has lost it. What is wrong with the
+/// bytes themselves stays.
+pub fn may_pass(error: &std::io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| code != EIO)
+}
+
 impl Error {
     /// Whether it is this file that cannot be read, rather than the lake or the machine.
     pub fn is_about(&self, file: &Path) -> bool {
         match self {
-            Self::Io { action: "open" | "read", path, source } => {
-                // What the system refuses may be granted later, unless the disk has lost it.
-                let is_readable = source.raw_os_error().is_some_and(|code| code != EIO);
-                path == file && !is_readable
-            }
+            Self::Io { action: "open" | "read", path, source } => path == file && !may_pass(source),
             Self::Definition { file: named, .. } => {
                 let rest = named.strip_prefix(&file.display().to_string());
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
