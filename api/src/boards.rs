@@ -52,6 +52,14 @@ impl Language {
         }
     }
 
+    /// This language's of two texts, Chinese and English.
+    fn of<T>(self, (chinese, english): (T, T)) -> T {
+        match self {
+            Self::Zh => chinese,
+            Self::En => english,
+        }
+    }
+
     /// A text of a file, of whose `{中文|English}` parts this language's are left.
     fn text(self, text: &str) -> String {
         let mut told = String::new();

@@ -3,7 +3,7 @@
 import { ask, getJson, metricUrl } from "./api.js";
 import { addDays } from "./days.js";
 import { card, csv, csvButton, drawDefinitions, element, load, save, scrolling, state, table } from "./document.js";
-import { count, dayName, metricOf, scopeName, t, titleOf, today } from "./language.js";
+import { count, dayName, metricOf, scopeName, sourceOf, t, titleOf, today } from "./language.js";
 import { limitFigures, limitsOn } from "./limits.js";
 import { address, go, pick, start } from "./page.js";
 import { page } from "./state.js";
@@ -138,7 +138,7 @@ function drawClocks() {
           cells: [
             element(
               "a",
-              { href: address({ own: { clock } }), title: `${t().law}: ${rules.get(clock)?.source ?? ""}` },
+              { href: address({ own: { clock } }), title: `${t().law}: ${sourceOf(rules.get(clock))}` },
               `${clockName(clock)}${bindsParty(clock) ? ` ${t().ofParty}` : ""}`,
             ),
             { class: late ? "attention" : null, cell: count(late) },

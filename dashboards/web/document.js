@@ -2,7 +2,7 @@
 
 import { explain } from "./api.js";
 import { addDays } from "./days.js";
-import { definitionOf, metricOf, range, t, title } from "./language.js";
+import { definitionOf, metricOf, range, sourceOf, t, title } from "./language.js";
 import { page } from "./state.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -163,7 +163,7 @@ export function drawDefinitions(ids) {
         "div",
         { id: `def-${id}` },
         element("dt", {}, title(id)),
-        element("dd", {}, `${definitionOf(metric)} ${t().source}${metric.source}`),
+        element("dd", {}, `${definitionOf(metric)} ${t().source}${sourceOf(metric)}`),
       );
     }),
   );

@@ -20,7 +20,19 @@ import {
   state,
   table,
 } from "./document.js";
-import { amount, count, definitionOf, hasValue, isRatio, metricOf, share, t, title, unitWord } from "./language.js";
+import {
+  amount,
+  count,
+  definitionOf,
+  hasValue,
+  isRatio,
+  metricOf,
+  share,
+  sourceOf,
+  t,
+  title,
+  unitWord,
+} from "./language.js";
 import { address, go, pick, scopeAndPeriod, start } from "./page.js";
 import { page } from "./state.js";
 
@@ -75,6 +87,86 @@ const words = {
       scene: "场景",
       part: "构成",
     },
+    values: {
+      all: "全部",
+      any: "任一规则",
+      L1: "L1 登录",
+      L2: "L2 业务",
+      L3: "L3 深度",
+      case_decision: "作出处罚决定",
+      case_service: "送达处罚决定书",
+      case_publication: "公示处罚决定",
+      credit_upload: "信用信息双公示上报",
+      evidence_decision: "先行登记保存处理决定",
+      hearing_notice: "听证通知提前期",
+      hearing_request: "当事人申请听证",
+      cash_hand_in: "当场收缴罚款上交",
+      retraction: "撤回处罚公示信息",
+      measure_duration: "查封扣押冻结",
+      measure_report: "紧急强制措施补报",
+      court_application: "申请法院强制执行",
+      licence_decision: "作出许可决定",
+      licence_delivery: "颁发送达许可证件",
+      licence_publication: "公示许可决定",
+      spot_check_publication: "公示抽查结果",
+      complaint_handling: "办理投诉举报",
+      opinion_reply: "回复监督意见书",
+      fine_payment: "缴纳罚款",
+      rectification: "整改检查发现的问题",
+      median: "中位数",
+      mean: "平均数",
+      p90: "90 分位数",
+      "night-market": "夜市",
+      parking: "停车",
+      "road-excavation": "道路占用挖掘",
+      fumes: "餐饮油烟",
+      "spoil-transport": "渣土运输",
+      "campus-surroundings": "校园周边",
+      "construction-noise": "施工噪声",
+      "lift-safety": "电梯安全",
+      chengdu_day: "成都：一日超过一次",
+      chengdu_week: "成都：一周超过两次",
+      chengdu_month: "成都：一月超过三次",
+      quzhou_30_days: "衢州：30 日内不同部门",
+      xianning_year: "咸宁：一年超过两次",
+      not_trained: "未参加培训",
+      exam_failed: "考试不合格",
+      left_post: "调离岗位",
+      ordinary: "普通程序",
+      simple: "简易程序",
+      items: "事项",
+      departments: "部门",
+      towns: "镇街",
+      teams: "支队",
+      decision_60: "决定 60 日",
+      decision_75: "决定 75 日",
+      decision_85: "决定 85 日",
+      service_5: "送达 5 个工作日",
+      publication_5: "公示 5 个工作日",
+      zhen: "镇",
+      jiedao: "街道",
+      comprehensive: "综合行政执法",
+      town: "镇街",
+      department: "部门",
+      team: "支队",
+      team_district: "区级支队",
+      fines: "罚款",
+      confiscated: "没收",
+      both: "罚款和没收",
+      inspection: "检查",
+      case: "案件",
+      patrol: "巡查",
+      pass: "合格",
+      excellent: "优秀",
+      granted: "准予",
+      refused: "不予",
+      visits: "户次",
+      participations: "参与单位次",
+      "0-30": "30 天内",
+      "31-60": "31–60 天",
+      "61-90": "61–90 天",
+      "over-90": "90 天以上",
+    },
   },
   en: {
     metrics: "Catalogue",
@@ -103,6 +195,14 @@ const words = {
     tooMany: "Too many buckets to draw. Choose a coarser grain or a shorter period.",
     unknown: (id) => `There is no metric ${id}. Choose one from the catalogue.`,
     parameters: {},
+    // The values are English words as they are; these say more.
+    values: {
+      L1: "L1 login",
+      L2: "L2 substantive",
+      L3: "L3 sustained",
+      zhen: "towns (镇)",
+      jiedao: "subdistricts (街道)",
+    },
   },
 };
 
@@ -171,7 +271,7 @@ function drawChoice(metric) {
     pick(
       `param-${name}`,
       t().parameters[name] ?? name,
-      all.map((value) => [value, value]),
+      all.map((value) => [value, t().values[value] ?? value.replaceAll("_", " ")]),
       values[name],
       (value) =>
         go({
@@ -296,7 +396,7 @@ function drawMeaning(metric) {
       .join("");
   const statement = `select * from metric('${metric.id}', '${from}', '${to}', '${grain()}', '${page.scope}'${pairs})`;
   const attention = metric.thresholds
-    ? t().threshold(amount(metric, metric.thresholds.warn ?? metric.thresholds.fail), metric.thresholds.source)
+    ? t().threshold(amount(metric, metric.thresholds.warn ?? metric.thresholds.fail), sourceOf(metric.thresholds))
     : null;
   const part = card("meaning", t().means);
   const notes = [
@@ -312,7 +412,7 @@ function drawMeaning(metric) {
         "dl",
         { class: "terms" },
         entry(t().definition, definitionOf(metric)),
-        entry(t().source.replace(/[:：]\s*$/, ""), metric.source),
+        entry(t().source.replace(/[:：]\s*$/, ""), sourceOf(metric)),
         entry(t().direction, notes.join(t().and)),
         entry(t().prometheus, element("code", {}, metric.prometheus)),
       ),

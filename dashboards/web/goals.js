@@ -2,7 +2,21 @@
 
 import { ask, getJson } from "./api.js";
 import { $, card, csv, csvButton, element, figure, figures, load, save, scrolling, table } from "./document.js";
-import { amount, count, dayName, inWords, isZh, metricOf, scopeName, t, titleOf, today, unitWord } from "./language.js";
+import {
+  amount,
+  count,
+  dayName,
+  inLanguage,
+  inWords,
+  isZh,
+  metricOf,
+  scopeName,
+  sourceOf,
+  t,
+  titleOf,
+  today,
+  unitWord,
+} from "./language.js";
 import { address, go, pick, start } from "./page.js";
 import { page } from "./state.js";
 import { STATUSES, statusBadge } from "./status.js";
@@ -128,9 +142,9 @@ function goalEntry(goal) {
     interval =
       forecast && forecast.low !== forecast.high ? t().interval(write(forecast.low), write(forecast.high)) : "";
   const more = [
-    goal.reason && `${t().why}: ${goal.reason}`,
-    goal.note && `${t().note}: ${goal.note}`,
-    `${t().source}${goal.source}`,
+    goal.reason && `${t().why}: ${inLanguage(goal.reason)}`,
+    goal.note && `${t().note}: ${inLanguage(goal.note)}`,
+    `${t().source}${sourceOf(goal)}`,
     forecast && (t().methods[forecast.method] ?? forecast.method),
   ].filter(Boolean);
   return element(

@@ -402,12 +402,18 @@ export const titleOf = (entry) => (isZh() ? entry?.title_zh : entry?.title_en) ?
 export const title = (id) => titleOf(metricOf(id)) || id;
 
 // Definitions are in Chinese first, then in English, in one text.
-export function definitionOf(metric) {
+// The half of a text in both languages that is of the page's: "中文。English", as definitions, sources and notes are
+// written. A text in one language is shown as it is.
+export function inLanguage(text) {
   // English sentences end with another stop.
-  const text = metric?.definition ?? "",
-    end = text.lastIndexOf("。") + 1;
-  return (isZh() ? text.slice(0, end) : text.slice(end).trim()) || text;
+  const end = (text ?? "").lastIndexOf("。") + 1;
+  return (isZh() ? (text ?? "").slice(0, end) : (text ?? "").slice(end).trim()) || (text ?? "");
 }
+
+export const definitionOf = (metric) => inLanguage(metric?.definition);
+
+// Where it comes from, without the stop that parts the languages.
+export const sourceOf = (entry) => inLanguage(entry?.source).replace(/。$/, "");
 
 export function scopeName(id) {
   const scope = page.scopes.find((each) => each.scope === id);

@@ -31,7 +31,7 @@ const MORE = [
 const words = {
   zh: {
     beside: "与同类单位相比",
-    besideSub: (kind, units) => `同类 ${units} 个${kind}；中间一半在两条竖线之间`,
+    besideSub: (kind, units) => `同类 ${units} 个${kind}；两条竖线之间是中间一半，橙色方块为差于这一半`,
     lower: "下四分位",
     median: "中位数",
     upper: "上四分位",
@@ -46,7 +46,8 @@ const words = {
   },
   en: {
     beside: "Beside its peers",
-    besideSub: (kind, units) => `${units} units of the same kind (${kind}); the middle half lies between the lines`,
+    besideSub: (kind, units) =>
+      `${units} units of the same kind (${kind}); the middle half lies between the lines, an orange square is worse than it`,
     lower: "Lower quartile",
     median: "Median",
     upper: "Upper quartile",
@@ -64,15 +65,19 @@ const words = {
 const rankable = () =>
   [...page.catalogue.values()].filter((metric) => metric.rankable && metric.grains.includes("all"));
 
-// Where the unit stands among its peers: the quartiles as lines, the unit as a dot.
-function place(row) {
+// Worse than the middle half of its peers; what has no better side is neither.
+const worse = (metric, { value, peers }) =>
+  (metric.direction === "up" && value < peers.p25) || (metric.direction === "down" && value > peers.p75);
+
+// Where the unit stands among its peers: the quartiles as lines, the unit as a dot, and as a square where it is worse.
+function place(metric, row) {
   const { p25, p75 } = row.peers,
     marks = [row.value, p25, p75, row.peers.median];
   const low = Math.min(...marks, 0),
     high = Math.max(...marks, marks.every((mark) => mark <= 1) ? 1 : 0) || 1;
   const at = (value) => `${((value - low) / (high - low)) * 100}%`;
   const box = element("i", { class: "box" }),
-    dot = element("i", { class: row.value < p25 || row.value > p75 ? "dot outside" : "dot" });
+    dot = element("i", { class: worse(metric, row) ? "dot worse" : "dot" });
   Object.assign(box.style, { left: at(p25), width: `calc(${at(p75)} - ${at(p25)})` });
   dot.style.left = at(row.value);
   return element("span", { class: "place", "aria-hidden": "true" }, box, dot);
@@ -101,7 +106,7 @@ function drawPeers() {
           ),
           { class: "strong", cell: amount(metric, row.value) },
           isRatio(metric) ? share(row) : "",
-          { class: "bar", cell: place(row) },
+          { class: "bar", cell: place(metric, row) },
           ...["p25", "median", "p75"].map((quartile) => amount(metric, row.peers[quartile])),
         ],
       }));

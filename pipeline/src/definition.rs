@@ -48,6 +48,21 @@ impl Definitions {
     }
 }
 
+/// A text in both languages as definition files write it, "中文。English", in its halves: what ends with the last Chinese
+/// stop, and what follows it. A text in one language is both.
+pub fn languages(text: &str) -> (&str, &str) {
+    let (chinese, english) =
+        text.rfind('。').map_or((text, ""), |end| text.split_at(end + '。'.len_utf8()));
+    let english = english.trim_start();
+    (chinese, if english.is_empty() { text } else { english })
+}
+
+/// A source in its halves, as [`languages`]: a phrase, whose Chinese half has no stop.
+pub fn source_languages(text: &str) -> (&str, &str) {
+    let (chinese, english) = languages(text);
+    (chinese.trim_end_matches('。'), english)
+}
+
 fn add_compiled_in(folder: &Dir<'_>, files: &mut BTreeMap<String, String>) {
     for file in folder.files() {
         if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8()) {

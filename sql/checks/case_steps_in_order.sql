@@ -1,7 +1,7 @@
 -- title_zh = "案件步骤顺序合法"
 -- title_en = "Steps of a case come in their order"
 -- definition = "立案先于告知、决定、撤案，告知先于听证申请，听证先于决定，决定先于送达，送达与决定先于结案，立案先于结案；简易程序当场决定，不要求先立案。同日按时刻比较，后一步骤只有日期（零时）者不计。Filing comes before notice, decision and withdrawal, notice before the request for a hearing, the hearing before the decision, the decision before service, service and decision before closing, filing before closing; a decision on the spot needs no filing before it. On one day instants are compared, except where the later step has no time of day (midnight)."
--- source = "行政处罚法 art. 44, 51, 54, 57, 60, 61, 63; 国家“互联网+监管”处罚行为 rule 结案日期 later than 立案时间"
+-- source = "《行政处罚法》第四十四条、第五十一条、第五十四条、第五十七条、第六十条、第六十一条、第六十三条；国家“互联网+监管”处罚行为：结案日期晚于立案时间。行政处罚法 art. 44, 51, 54, 57, 60, 61, 63; 国家“互联网+监管”处罚行为 rule 结案日期 later than 立案时间"
 -- severity = "finding"
 -- remedy = "核对两步骤的时间：录入有误的以更高 revision 更正；确属程序倒置的，由法制机构处理。Compare both times: correct a wrong entry with a higher revision; steps really taken in this order are a matter for the legal review of the unit."
 with pairs as (

@@ -1,7 +1,7 @@
 -- title_zh = "案件汇总与原始事件一致"
 -- title_en = "Cases agree with the log"
 -- definition = "每件案件在汇总表中恰好一行，其步骤数与立案、决定、送达、结案日期同原始事件相同。Every case that the log names stands in the rollup with as many steps and with the same days of filing, decision, service and closing, and no other does."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "若有落库正在进行，稍后重试；否则停止服务，删除 LAKE/rollups/cases 后执行任意一次 lawpulse land。Try again if a landing is going on; otherwise stop the server, remove LAKE/rollups/cases and land anything: the rollup is computed anew."
 with in_log as (

@@ -1,7 +1,7 @@
 -- title_zh = "所引用的案件存在"
 -- title_en = "Cases that other acts name are known"
 -- definition = "强制措施、复议诉讼、社会评议、案卷评查所引用的案件均存在。The case that a compulsory measure, a reconsideration or lawsuit, a social review or a dossier review names is one of the log."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "finding"
 -- remedy = "单位补报该案件，或以更高 revision 更正其中的案件编号。The unit sends the case, or corrects its id with a higher revision."
 with named as (

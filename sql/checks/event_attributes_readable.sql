@@ -1,7 +1,7 @@
 -- title_zh = "事件属性可读"
 -- title_en = "Attributes of events can be read"
 -- definition = "应为数量、日期、是否的属性确为不小于 0 的数（除学时、评分外为整数）、日期、true 或 false；读不出的值按未填写处理。Attributes that ought to be amounts, days or flags are numbers of at least 0 (whole ones but for hours and scores), dates, true or false; what cannot be read counts as not given."
--- source = "defined here, on sql/reference/event_types.csv"
+-- source = "本系统依据 sql/reference/event_types.csv 定义。defined here, on sql/reference/event_types.csv"
 -- severity = "error"
 -- remedy = "在映射中转换该列（金额以分计，日期写作 2024-03-05），以更高 revision 重新报送。Convert the column in the mapping (money in fen, days as in 2024-03-05) and send the lines again with a higher revision."
 with told_by_events as (

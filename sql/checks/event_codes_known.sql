@@ -1,7 +1,7 @@
 -- title_zh = "事件属性代码有效"
 -- title_en = "Codes in attributes are known"
 -- definition = "以代码填写的属性（检查结果、检查类别、程序、审核意见等）取 event_types.csv 所列之值；其他值会被指标误计。Attributes that are codes (result and kind of a check, procedure, opinion of a review …) have one of the values that event_types.csv lists; metrics take other values for what they are not."
--- source = "defined here, on sql/reference/event_types.csv"
+-- source = "本系统依据 sql/reference/event_types.csv 定义。defined here, on sql/reference/event_types.csv"
 -- severity = "error"
 -- remedy = "在映射的 values 中对应到所列代码，以更高 revision 重新报送。Translate the value in the mapping (values) and send the lines again with a higher revision."
 with entries as (

@@ -1,7 +1,7 @@
 -- title_zh = "事件所属单位存在"
 -- title_en = "Units of events are known"
 -- definition = "每条事件的单位以及监督意见书的对象单位均在单位表中；未登记单位的事件只计入全区，不计入任何一类单位。The unit of every event, and the unit that a supervision opinion addresses, stand in the register; events of other units count for the district and for no kind of unit."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "在 orgs.csv 中补充该单位，或在映射中更正单位编码后以更高 revision 重新报送。Add the unit to orgs.csv, or correct the code in the mapping and send the lines again with a higher revision."
 with named as (

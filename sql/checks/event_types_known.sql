@@ -1,7 +1,7 @@
 -- title_zh = "事件类型已定义"
 -- title_en = "Event types are known"
 -- definition = "每条事件的类型均在 event_types.csv 中；未定义的类型照常落库，但不计入任何活跃层级与指标。The type of every event stands in event_types.csv; others land too, and count in no level of activity and in no metric."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "在映射中对应到已定义的类型；确属新类型的，补充 sql/reference/event_types.csv。Map it to a known type, or add a new one to sql/reference/event_types.csv."
 select

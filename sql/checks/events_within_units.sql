@@ -1,7 +1,7 @@
 -- title_zh = "事件在单位存续期内"
 -- title_en = "Events lie within the life of their unit"
 -- definition = "单位设立之前没有事件；撤销之后、且未登记承接单位的，也没有事件（有承接单位的过渡期内原单位可继续履职）。A unit has no event before it began, and none after it ended unless a successor is registered: during a transition the old unit still acts."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "finding"
 -- remedy = "在 orgs.csv 中更正有效期或登记承接单位（successor_id）；编码用错的以更高 revision 更正。Correct the dates of the unit or register its successor in orgs.csv; correct a wrong code with a higher revision."
 with lives as (

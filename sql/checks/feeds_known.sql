@@ -1,7 +1,7 @@
 -- title_zh = "共享数据源存在"
 -- title_en = "Feeds are known"
 -- definition = "每次数据交换所引用的数据源均在数据源表中。The feed that a delivery of shared data names stands in the register of feeds."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "在 feeds.csv 中补充该数据源，或更正其编号。Add the feed to feeds.csv, or correct its id."
 with named as (

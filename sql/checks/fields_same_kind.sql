@@ -1,7 +1,7 @@
 -- title_zh = "字段类型没有变化"
 -- title_en = "No field has changed its type"
 -- definition = "每个来源、每类事件的每个字段，最近 3 天的值与此前 28 天类型相同（数、日期、文本、是否、列表、对象）：不到 1% 的类型不会突然占到五分之一；最近不足 20 条或此前不足 100 条的不判断。例如罚款由“元”变为“1.5万元”，日期由 2024-03-05 变为 5/3。In the last three days of a source the values of a field are of the types that they had in the 28 days before: a type of less than one per cent does not become a fifth; fewer than 20 values recently, or 100 before, are not judged."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "核对源系统最近的改动，在映射中转换该列，再重新报送这几天的数据。Ask what changed in the source, convert the column in the mapping and send these days again."
 with recent_days as (

@@ -1,7 +1,7 @@
 -- title_zh = "检查步骤顺序合理"
 -- title_en = "Steps of an inspection come in their order"
 -- definition = "检查开始不晚于结束，整改与结果公示不早于检查结束之日。An inspection starts before it is finished, and is neither rectified nor published before the day on which it was finished."
--- source = "defined here, on 国办发〔2024〕54号"
+-- source = "本系统依据国办发〔2024〕54号定义。defined here, on 国办发〔2024〕54号"
 -- severity = "finding"
 -- remedy = "核对时间，录入有误的以更高 revision 更正。Compare the times and correct a wrong entry with a higher revision."
 select

@@ -1,7 +1,7 @@
 -- title_zh = "检查与巡查汇总与原始事件一致"
 -- title_en = "Inspections agree with the log"
 -- definition = "每次检查或巡查在汇总表中恰好一行，其开始日、完成日与原始事件相同。Every inspection and patrol that the log names stands in the rollup, with the first day on which it was started and the last on which it was finished or recorded, and no other does."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "若有落库正在进行，稍后重试；否则停止服务，删除 LAKE/rollups/inspections 后执行任意一次 lawpulse land。Try again if a landing is going on; otherwise stop the server, remove LAKE/rollups/inspections and land anything: the rollup is computed anew."
 with in_log as (

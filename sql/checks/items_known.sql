@@ -1,7 +1,7 @@
 -- title_zh = "执法事项已登记"
 -- title_en = "Items are known"
 -- definition = "检查、案件及其他事件引用的每个事项编码均在事项清单中（任一版本）。Every item code that an inspection, a case or another act names stands in the list of items, in any version."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "在 items.csv 中补充该事项，或更正事项编码。Add the item to items.csv, or correct the code."
 with named as (

@@ -1,7 +1,7 @@
 -- title_zh = "执法人员活跃集合与原始事件一致"
 -- title_en = "Sets of active officers agree with the log"
 -- definition = "每个单位每月各活跃层级：全部日集合之并的人数等于原始事件中去重人数，各日人数之和等于原始事件中去重的人日数。For every month, unit and level, the union of all days' sets has as many officers as the log names, and the days' sets together have as many officer-days."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "若有落库正在进行，稍后重试；否则停止服务，删除 LAKE/rollups/officer_days 后执行任意一次 lawpulse land。Try again if a landing is going on; otherwise stop the server, remove LAKE/rollups/officer_days and land anything: the rollup is computed anew."
 with named as (

@@ -1,7 +1,7 @@
 -- title_zh = "执法人员日活跃明细与集合一致"
 -- title_en = "Active officers one by one agree with their sets"
 -- definition = "每个单位每月各活跃层级：明细表中去重人数等于全部日集合之并的人数，明细行数等于各日人数之和。For every month, unit and level, officer_days_flat names as many officers as there are in the union of all days' sets, and has as many rows as the days' sets have members."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "若有落库正在进行，稍后重试；否则停止服务，删除 LAKE/rollups/officer_days_flat 后执行任意一次 lawpulse land。Try again if a landing is going on; otherwise stop the server, remove LAKE/rollups/officer_days_flat and land anything: the table is made anew."
 with flat as (

@@ -1,7 +1,7 @@
 -- title_zh = "执法人员持有效证件执法"
 -- title_en = "Officers hold a valid certificate when they act"
 -- definition = "参与检查或办案的已登记执法人员，当日持有登记的有效执法证件（certificate_to 当日不含）；登记簿完全不记载证件的不判断，未登记人员见 officers_known。A registered officer who takes part in a check or a case holds a registered certificate that is valid on that day (certificate_to is exclusive); a register that records no certificate at all is not judged, and unknown officers are those of officers_known."
--- source = "行政处罚法 art. 42; 国办发〔2024〕54号"
+-- source = "《行政处罚法》第四十二条；国办发〔2024〕54号。行政处罚法 art. 42; 国办发〔2024〕54号"
 -- severity = "finding"
 -- org = "the unit in whose name the officer acted"
 -- remedy = "证件有效而登记有误的，更正 officers.csv；确属无证执法的，调离执法岗位并审查所办案件。Correct officers.csv if the certificate was valid; otherwise the officer leaves the post and the cases are reviewed."

@@ -1,7 +1,7 @@
 -- title_zh = "一事不二罚"
 -- title_en = "One act is fined once"
 -- definition = "同一次检查发现的同一相对人、同一事项的违法行为，只有一件案件处以罚款；决定已变更或撤销的案件不计。没有检查编号或事项的案件无从判断。Of the cases about one party, one item and one inspection only one imposes a fine; cases whose decision was changed or annulled do not count, and a case without inspection or item cannot be judged."
--- source = "行政处罚法 art. 29"
+-- source = "《行政处罚法》第二十九条。行政处罚法 art. 29"
 -- severity = "finding"
 -- remedy = "核对是否同一违法行为：重复录入的撤回其一，重复罚款的依法撤销。Find out whether it was one act: withdraw a case that was entered twice, annul a second fine."
 with fined as (

@@ -1,7 +1,7 @@
 -- title_zh = "单位日事件量与原始事件一致"
 -- title_en = "Events per day agree with the log"
 -- definition = "每个单位每日每类事件的汇总条数及最近时间与原始事件相同。The rollup org_days holds, for every day, unit and event type, as many events as the log, and the same last instant."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "若有落库正在进行，稍后重试；否则停止服务，删除 LAKE/rollups/org_days 后执行任意一次 lawpulse land，汇总即重新计算。Try again if a landing is going on; otherwise stop the server, remove LAKE/rollups/org_days and land anything: the rollup is computed anew."
 with in_log as (

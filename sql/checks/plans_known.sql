@@ -1,7 +1,7 @@
 -- title_zh = "检查计划存在"
 -- title_en = "Plans are known"
 -- definition = "检查与检查任务引用的计划均在计划表中；未登记的计划不能作为检查依据。The plan that an inspection or a task names stands in the register of plans."
--- source = "defined here, on 重庆市规范涉企行政检查办法（令第375号）"
+-- source = "本系统依据《重庆市规范涉企行政检查办法》（令第375号）定义。defined here, on 重庆市规范涉企行政检查办法（令第375号）"
 -- severity = "error"
 -- remedy = "在 plans.csv 中补充该计划，或更正计划编号。Add the plan to plans.csv, or correct its id."
 with named as (

@@ -1,7 +1,7 @@
 -- title_zh = "基础数据日期合理"
 -- title_en = "Dates of reference rows are possible"
 -- definition = "各类有效期、证件期、请假期、计划期的结束日晚于开始日（结束日不含）。Every span of validity, certificate, leave, plan or declaration ends after it begins; the end is exclusive."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "更正基础数据文件中的日期后重新装载。Correct the dates in the reference file and land it again."
 with spans as (

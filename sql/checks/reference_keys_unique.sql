@@ -1,7 +1,7 @@
 -- title_zh = "基础数据主键唯一"
 -- title_en = "Keys of reference tables are unique"
 -- definition = "每张基础数据表中，同一编码同一生效日的行只有一行；执法人员编号不重复。No reference table has two rows of one id and first day, and no officer number is given twice."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "lawpulse land 装载时会按主键替换；重复行来自其他写入程序，请从原始文件重新装载该表。Landing replaces rows by key, so another program has written the second one: restore the table and land it from its file."
 with keys as (

@@ -1,7 +1,7 @@
 -- title_zh = "基础数据所指单位存在"
 -- title_en = "Units that reference tables name are known"
 -- definition = "单位的上级与承接单位、人员所在单位、事项行使单位、计划、申报与数据源所属单位，以及清单、上限、场景、相对人所属的区县，均在单位表中。Parents and successors of units, the units of postings, items, plans, declarations and feeds, and the districts of lists, caps, scenes, feeds and parties, stand in the register of units."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- org = "the unit that is missing"
 -- remedy = "在 orgs.csv 中补充该单位（可注明失效日），或更正引用后重新装载。Add the unit to orgs.csv (an ended one with its valid_to), or correct the row that names it, and land the file again."

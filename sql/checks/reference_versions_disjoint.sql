@@ -1,7 +1,7 @@
 -- title_zh = "基础数据版本不重叠"
 -- title_en = "Versions of a reference row do not overlap"
 -- definition = "同一单位、任职、相对人、事项、频次上限或数据源的各版本有效期互不重叠（valid_to 当日不含）。The spans from valid_from to valid_to (exclusive) of the versions of one unit, posting, party, item, cap or feed do not overlap: on a day that two versions cover, numbers could count either."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "在前一版本中填写 valid_to，等于后一版本的 valid_from，重新装载。Give the earlier version a valid_to that is the valid_from of the later one, and land the file again."
 with versions as (

@@ -1,7 +1,7 @@
 -- title_zh = "汇总表主键唯一"
 -- title_en = "Keys of rollups are unique"
 -- definition = "每张汇总表中，主键相同的行只有一行。No rollup has two rows of one key."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "error"
 -- remedy = "停止服务，删除 LAKE/rollups 下该表的目录后执行任意一次 lawpulse land。Stop the server, remove the folder of that table under LAKE/rollups and land anything: the rollup is computed anew."
 select

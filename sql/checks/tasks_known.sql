@@ -1,7 +1,7 @@
 -- title_zh = "检查任务存在"
 -- title_en = "Tasks are known"
 -- definition = "检查填写的任务编号，以及完成的任务，均有派发记录。The task that an inspection names, and every task that was completed, has been assigned."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- severity = "finding"
 -- remedy = "单位补报任务派发（task.assigned），或以更高 revision 更正任务编号。The unit sends the assignment (task.assigned), or corrects the id of the task with a higher revision."
 with named as (

@@ -1,7 +1,7 @@
 -- title_zh = "镇街案件事项在赋权清单内"
 -- title_en = "Town cases use items of the town's list"
 -- definition = "镇街立案的案件，其事项在立案当日属于该镇（街道）清单；立案后清单调整的，仍由原镇街办理。登记簿未注明者与未登记事项不判断。A case that a town (镇) or subdistrict (街道) filed is about an item that its list held on the day of filing; a later change of the list leaves the case where it is. Items of which the register does not say so, and unknown ones, are not judged."
--- source = "行政处罚法 art. 24; 渝府办发〔2025〕28号"
+-- source = "《行政处罚法》第二十四条；渝府办发〔2025〕28号。行政处罚法 art. 24; 渝府办发〔2025〕28号"
 -- severity = "finding"
 -- remedy = "移送有管辖权的部门；清单登记有误的更正 items.csv。Transfer the case to the department that holds the item; correct items.csv if the list is wrong there."
 with town_cases as (

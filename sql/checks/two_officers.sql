@@ -1,7 +1,7 @@
 -- title_zh = "执法人员不少于两人"
 -- title_en = "Two officers take part"
 -- definition = "每次已完成的检查和每件已作出决定的案件，参与的执法人员不少于两人；巡查不在此列。At least two officers have taken part in every finished inspection and in every case with a decision; patrols are not meant."
--- source = "行政处罚法 art. 42"
+-- source = "《行政处罚法》第四十二条。行政处罚法 art. 42"
 -- severity = "finding"
 -- remedy = "第二名执法人员参与而未录入的，以更高 revision 补录；确由一人执法的，所取证据与决定应由法制机构审查。Add the second officer with a higher revision if there was one; evidence and decisions of a single officer are a matter for legal review."
 with acts_of_two as (

@@ -2,7 +2,7 @@
 -- title_en = "Change of activity"
 -- group = "usage"
 -- definition = "截至期末的最近 28 天内 L2 活跃度，减去此前 4 个 28 天窗口 L2 活跃度的中位数；各窗口均以期末在册人员为分母，同一批人自比；数据不足 140 天时不计算。Share of the roster at the end of the period who did substantive work in the 28 days up to then, less the median of that share in the four windows of 28 days before; the same officers are compared with themselves. No value where the log does not reach back 140 days."
--- source = "defined here (DOMAIN: usage_drop)"
+-- source = "本系统定义（usage_drop）。defined here (DOMAIN: usage_drop)"
 -- unit = "ratio points"
 -- kind = "gauge"
 -- direction = "up"
@@ -11,7 +11,7 @@
 -- suppress_below = 5
 -- [thresholds]
 -- warn = -0.1
--- source = "defined here (DOMAIN: usage_drop, down by 10 percentage points or more)"
+-- source = "本系统定义（usage_drop：下降10个百分点及以上）。defined here (DOMAIN: usage_drop, down by 10 percentage points or more)"
 -- [prometheus]
 -- name = "activity_drop"
 -- type = "gauge"

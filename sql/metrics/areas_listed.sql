@@ -2,7 +2,7 @@
 -- title_en = "Areas"
 -- group = "reform"
 -- definition = "期末至少有一个在册单位的片区数。Areas (片区) with at least one unit in force at the end of the period."
--- source = "2024 report (4)"
+-- source = "2024年工作报告（4个）。2024 report (4)"
 -- unit = "areas"
 -- kind = "count"
 -- direction = "neutral"

@@ -2,7 +2,7 @@
 -- title_en = "Back-filled records"
 -- group = "data"
 -- definition = "期间内发生的业务记录中，发生后第 1 个工作日结束之后才归集者所占比例，与数据报送及时率互补；登录、退出不计，没有工作日历的年份不计。Records of acts in the period that arrived after the end of the first working day after the act, the complement of data_timely_ratio; logins are no records, and days of years without a calendar are in neither part."
--- source = "defined here (DOMAIN: backfill_high)"
+-- source = "本系统定义（backfill_high）。defined here (DOMAIN: backfill_high)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"
@@ -13,7 +13,7 @@
 -- additive = true
 -- [thresholds]
 -- warn = 0.3
--- source = "defined here (DOMAIN: backfill_high, more than 30 % of records over 1 working day late)"
+-- source = "本系统定义（backfill_high：超过30%的记录迟于1个工作日）。defined here (DOMAIN: backfill_high, more than 30 % of records over 1 working day late)"
 -- [prometheus]
 -- name = "backfill_ratio"
 -- type = "gauge"

@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 21
 -- definition = "期间内立案的案件（同批次），立案后 90 日内结案者所占比例；未满 90 日的案件暂不计入，撤案不算结案。Of the cases filed in the period, those closed within 90 days of filing; cases younger than 90 days do not count yet, and a withdrawal is no closing."
--- source = "defined here, on 行政处罚法 art. 60"
+-- source = "本系统依据《行政处罚法》第六十条定义。defined here, on 行政处罚法 art. 60"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 22
 -- definition = "期间内作出决定的案件，从立案到决定的自然日数：平均数、中位数或九成分位（线性内插）；普通程序与简易程序分别计算，没有立案日期的不计。Calendar days from filing to decision of the cases decided in the period: mean, median or 90th percentile (interpolated), of the ordinary or the simple procedure; cases without a filing date are not in it."
--- source = "行政处罚法 art. 60 (90 calendar days)"
+-- source = "《行政处罚法》第六十条（90个自然日）。行政处罚法 art. 60 (90 calendar days)"
 -- unit = "days"
 -- kind = "gauge"
 -- direction = "down"

@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 21
 -- definition = "期间内结案数与同期立案数之比；两者不是同一批案件，比值可超过 1。撤案不算结案。Cases closed in the period over cases filed in it; these are not the same cases, so that it may exceed 1. A withdrawal is no closing."
--- source = "defined here; as the clearance rate of courts, and Moorpark (106.67 %)"
+-- source = "本系统定义；同法院结案率及 Moorpark 市（106.67%）。defined here; as the clearance rate of courts, and Moorpark (106.67 %)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 46
 -- definition = "期间内作出处罚决定的案件中，检查行为编号能对应到平台内一条检查或巡查记录者所占比例；来源为投诉、移送的案件也在分母内。Of the cases decided in the period, those whose inspection_id is that of an inspection or patrol on the platform; cases from complaints and transfers are in the denominator."
--- source = "互联网+监管 处罚行为: 检查行为编号 is a required field; formula defined here"
+-- source = "国家“互联网+监管”处罚行为（检查行为编号为必填项）；公式由本系统定义。互联网+监管 处罚行为: 检查行为编号 is a required field; formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

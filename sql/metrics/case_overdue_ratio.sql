@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 23
 -- definition = "普通程序案件中，期间内办结（决定、撤案或结案）而超过法定期限的，加上期末（期末在今天之后的，今天）仍未办结而已超期的，占期间内办结与期末未办结案件之和的比例。期限按领域（case_limits）计延期和不计入的听证、检测鉴定时间；没有立案日期而已决定的计为超期。Of the ordinary cases concluded in the period (decided, withdrawn or closed) and those still running at its end (or today if that is earlier): those concluded after the limit and those running past it. Limit, extension and excluded stages are those of the domain (case_limits). A decision without a filing date counts as overdue; a limit that ends in a year without a calendar is unknown and not in it."
--- source = "行政处罚法 art. 60; limits by domain: case_limits"
+-- source = "《行政处罚法》第六十条；各领域期限见 case_limits。行政处罚法 art. 60; limits by domain: case_limits"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"

@@ -2,7 +2,7 @@
 -- title_en = "Cases closed"
 -- group = "case"
 -- definition = "期间内结案的行政处罚案件数（不含撤案）。Penalty cases closed in the period, withdrawn ones not among them."
--- source = "行政处罚法; case counts are never a target (art. 74)"
+-- source = "《行政处罚法》；办案数量从不作为考核指标（第七十四条）。行政处罚法; case counts are never a target (art. 74)"
 -- unit = "cases"
 -- kind = "count"
 -- direction = "neutral"

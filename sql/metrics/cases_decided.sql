@@ -2,7 +2,7 @@
 -- title_en = "Cases decided"
 -- group = "case"
 -- definition = "期间内作出处罚决定的案件数。Penalty cases decided in the period."
--- source = "行政处罚法; case counts are never a target (art. 74)"
+-- source = "《行政处罚法》；办案数量从不作为考核指标（第七十四条）。行政处罚法; case counts are never a target (art. 74)"
 -- unit = "cases"
 -- kind = "count"
 -- direction = "neutral"

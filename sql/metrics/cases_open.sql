@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 24
 -- definition = "期末已立案而未结案、未撤案的案件数，可按案龄（立案至期末的自然日数；期末在今天之后的，至今天）分段。Cases filed and neither closed nor withdrawn by the end of the period, all of them or by age: calendar days from filing to the end of the period, or to today if that is earlier."
--- source = "行政处罚法 art. 60 (90 days) for the bands; counting rule defined here"
+-- source = "分段依据《行政处罚法》第六十条（90日）；计数规则由本系统定义。行政处罚法 art. 60 (90 days) for the bands; counting rule defined here"
 -- unit = "cases"
 -- kind = "count"
 -- direction = "down"

@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 51
 -- definition = "期间内注销的执法证件数，可按原因；在册与被注销人员合计不足 5 人的单位不予显示。Certificates revoked in the period, by reason; withheld where the roster and those who lost theirs are fewer than 5 persons together."
--- source = "2024 report (44 cancelled)"
+-- source = "2024年工作报告（注销44件）。2024 report (44 cancelled)"
 -- unit = "certificates"
 -- kind = "count"
 -- direction = "neutral"

@@ -2,7 +2,7 @@
 -- title_en = "Statutory limits kept"
 -- group = "compliance"
 -- definition = "法定（或者依法确定的）期限在期间内届满的事项中，按期完成者所占比例；all 为约束执法单位的全部时限，当事人的期限（缴款、整改、申请听证）只单独计算。听证通知按听证日期归入期间，须提前 7 个工作日。没有起算日期而已完成的按完成日期计入分母，不计入分子；期限未到而未完成的、期限落在没有工作日历年份的不计。Of the statutory limits (or those set under a statute) that ended in the period, those kept; `all` are the limits that bind the units, and those of parties (payment, rectification, request for a hearing) are only given by themselves. Notice of a hearing belongs to the day of the hearing. What was done without a date of start stays in the denominator only, by the day it was done; limits still running, and those in a year without a calendar, are not in it."
--- source = "law and article of each clock: clock_rules"
+-- source = "各时限的法律条文见 clock_rules。law and article of each clock: clock_rules"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

@@ -2,7 +2,7 @@
 -- title_en = "Clocks without a start"
 -- group = "compliance"
 -- definition = "期间内起算，或者没有起算日期而在期间内完成的法定时限事项中，没有起算日期者所占比例；all 为约束执法单位的全部时限。缺失起算日期是质量问题，不能视为合规。Of the clocks that started in the period, or stopped in it without a start, those without a start; `all` are those that bind the units. A missing start is a failure of quality, never compliance."
--- source = "defined here (filed_date may be empty in the national feed although 行政处罚法 art. 60 needs it)"
+-- source = "本系统定义（《行政处罚法》第六十条需要立案日期，而国家接口中可以为空）。defined here (filed_date may be empty in the national feed although 行政处罚法 art. 60 needs it)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"

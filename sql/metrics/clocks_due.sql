@@ -2,7 +2,7 @@
 -- title_en = "Clocks about to run out"
 -- group = "compliance"
 -- definition = "期末（期末在今天之后的，今天）尚未完成，且期限在当日或者其后 N 个自然日内届满的法定时限事项数；已超期的不计，见 clocks_overdue。all 为约束执法单位的全部时限。Clocks running at the end of the period (or today if that is earlier) whose limit is that day or within the next N calendar days; those past it are in clocks_overdue. `all` are the limits that bind the units."
--- source = "law and article of each clock: clock_rules; lead times defined here"
+-- source = "各时限的法律条文见 clock_rules；提前天数由本系统定义。law and article of each clock: clock_rules; lead times defined here"
 -- unit = "clocks"
 -- kind = "count"
 -- direction = "down"

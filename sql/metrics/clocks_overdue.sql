@@ -2,7 +2,7 @@
 -- title_en = "Clocks run out"
 -- group = "compliance"
 -- definition = "期末（期末在今天之后的，今天）已超过法定期限而尚未完成的事项数；all 为约束执法单位的全部时限。Clocks still running at the end of the period (or today if that is earlier) although their limit is past; `all` are the limits that bind the units."
--- source = "law and article of each clock: clock_rules"
+-- source = "各时限的法律条文见 clock_rules。law and article of each clock: clock_rules"
 -- unit = "clocks"
 -- kind = "count"
 -- direction = "down"

@@ -2,7 +2,7 @@
 -- title_en = "Code scanned ratio"
 -- group = "compliance"
 -- definition = "期间内完成的涉企检查中，在检查结束之前扫码者所占比例；未能入户的不计；不含日常巡查。Finished inspections of firms in which the code was scanned before they ended. Visits without entry are left out; patrols are not included."
--- source = "扫码入企: 国办发〔2024〕54号; formula defined here"
+-- source = "扫码入企见国办发〔2024〕54号；公式由本系统定义。扫码入企: 国办发〔2024〕54号; formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 52
 -- definition = "办理期限落在期间内（且已届满）的投诉举报中，按期办结者所占比例；未载明期限的以收到日计入分母，不计入分子。Of the complaints whose due date lies in the period and has passed, those closed by that date; one without a due date counts in the denominator on the day of receipt and never in the numerator."
--- source = "defined here; first-contact responsibility: 重庆市大综合一体化行政执法条例"
+-- source = "本系统定义；首接负责依据《重庆市大综合一体化行政执法条例》。defined here; first-contact responsibility: 重庆市大综合一体化行政执法条例"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 52
 -- definition = "期间内收到的投诉举报件数。Complaints received in the period."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "complaints"
 -- kind = "count"
 -- direction = "neutral"

@@ -3,7 +3,7 @@
 -- group = "data"
 -- indicator = 43
 -- definition = "单位申报的记录数中，实际归集到的比例，可按类别（检查、立案、巡查）；只计整月落在期间内的申报；多归集的部分不抵补其他月份、类别或单位的缺口。Of the records that units declare, those that arrived, by kind (inspections finished, cases filed, patrols); declarations that lie wholly within the period count, and what arrives beyond one does not make up for the gap of another."
--- source = "complaint of the 2024 report (数据归集体量小); formula defined here"
+-- source = "2024年工作报告所列问题（数据归集体量小）；公式由本系统定义。complaint of the 2024 report (数据归集体量小); formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"
@@ -13,7 +13,7 @@
 -- additive = true
 -- [thresholds]
 -- warn = 0.95
--- source = "defined here (DOMAIN: collection_gap, received of expected below 95 %)"
+-- source = "本系统定义（collection_gap：实收低于应收的95%）。defined here (DOMAIN: collection_gap, received of expected below 95 %)"
 -- [parameters.kind]
 -- values = ["all", "inspection", "case", "patrol"]
 -- default = "all"

@@ -3,7 +3,7 @@
 -- group = "data"
 -- indicator = 45
 -- definition = "期间内归集的业务记录中，必填项（对象、执法人员，检查和案件另含相对人、事项）齐全者所占比例；登录、退出不计，被退回的行见退回率。Records of acts in the period with all that an act of their type must have: the object, the officers, and for checks and cases the party and the item; logins are no records, and refused lines stand in events_rejected_ratio."
--- source = "required fields of 互联网+监管 检查行为 and 处罚行为"
+-- source = "国家“互联网+监管”检查行为、处罚行为的必填项。required fields of 互联网+监管 检查行为 and 处罚行为"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

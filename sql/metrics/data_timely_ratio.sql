@@ -3,7 +3,7 @@
 -- group = "data"
 -- indicator = 44
 -- definition = "期间内发生的业务记录中，发生后第 1 个工作日结束前归集者所占比例；登录、退出不计，没有工作日历的年份不计。Records of acts in the period that arrived by the end of the first working day after the act; logins are no records, and days of years without a calendar are in neither part."
--- source = "limit defined here, fields of 互联网+监管 检查行为; calendar: State Council holiday notices"
+-- source = "期限由本系统定义，字段依据国家“互联网+监管”检查行为；日历依据国务院办公厅节假日安排通知。limit defined here, fields of 互联网+监管 检查行为; calendar: State Council holiday notices"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

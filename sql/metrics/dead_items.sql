@@ -3,7 +3,7 @@
 -- group = "reform"
 -- indicator = 41
 -- definition = "期末由范围内单位行使的执法事项中，截至期末 5 年内（记录不足 5 年的自首个事件之日起）本范围单位从未在立案或检查中用到者；其间才列入的事项不计。Enforcement items that the units of the scope hold at the end of the period and used in no case and no inspection in the five years up to then, or since the first event where the log is shorter; an item listed since then does not count."
--- source = "clean-up of items unused for 5 years: 司法部 问题解答 on 国办发〔2024〕54号; counting rule defined here"
+-- source = "清理5年未使用事项：司法部对国办发〔2024〕54号的问题解答；计数规则由本系统定义。clean-up of items unused for 5 years: 司法部 问题解答 on 国办发〔2024〕54号; counting rule defined here"
 -- unit = "items"
 -- kind = "count"
 -- direction = "down"

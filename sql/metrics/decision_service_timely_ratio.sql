@@ -3,7 +3,7 @@
 -- group = "compliance"
 -- indicator = 27
 -- definition = "期间内作出的处罚决定中，当场或者在 7 个工作日内送达者所占比例。期限未到而未送达的暂不计入，没有决定日期的计入分母而不计入分子，期限落在没有工作日历年份的不计。Of the decisions of the period, those served on the spot or within 7 working days. Those still within the limit do not count yet; one without a date of decision stays in the denominator only, and a limit in a year without a calendar is unknown and not in it."
--- source = "行政处罚法 art. 61, 85"
+-- source = "《行政处罚法》第六十一条、第八十五条。行政处罚法 art. 61, 85"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

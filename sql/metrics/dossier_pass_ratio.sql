@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 49
 -- definition = "期间内评查的案卷（以最近一次评查为准）中，得分 60 分及以上（合格）或 90 分及以上（优秀）且无一票否决项者所占比例；没有得分的以等次为准。Of the dossiers last reviewed in the period, those with a score of at least 60 (pass) or 90 (excellent) and no veto item; one without a score goes by its grade."
--- source = "cut-offs of common local standards (a veto item gives 0), to be checked against the standard of 2017 in use; 秀山 reports 96.2 % (2025)"
+-- source = "各地通行评查标准的分数线（一票否决项计0分），需与现行2017年标准核对；秀山2025年报告为96.2%。cut-offs of common local standards (a veto item gives 0), to be checked against the standard of 2017 in use; 秀山 reports 96.2 % (2025)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 49
 -- definition = "期间内评查的案卷数（以最近一次评查为准），按办案单位归集。Dossiers last reviewed in the period, by the unit of the case."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "dossiers"
 -- kind = "count"
 -- direction = "neutral"

@@ -3,7 +3,7 @@
 -- group = "compliance"
 -- indicator = 17
 -- definition = "期间内完成的双随机抽查中，自完成之日起 20 个工作日内公示结果者所占比例。未公示且期限未过的暂不计；期限落入无工作日历年度的不计。Double random inspections finished in the period whose result was published within 20 working days of the day they ended. Unpublished ones whose limit has not passed do not count yet; a limit that runs into a year without a calendar is unknown and does not count."
--- source = "20 working days: other acts under 国办发〔2018〕118号, as in a rule of Hebei"
+-- source = "20个工作日：国办发〔2018〕118号所指其他执法行为，同河北省规定。20 working days: other acts under 国办发〔2018〕118号, as in a rule of Hebei"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 16
 -- definition = "期间内完成的检查中，标明为双随机抽查或属于双随机计划者所占比例；不含日常巡查。Finished inspections that are marked as double random or belong to a double random plan, of all. Patrols are not included."
--- source = "plan_id 双随机一公开计划 of 互联网+监管; formula defined here"
+-- source = "国家“互联网+监管”双随机一公开计划（plan_id）；公式由本系统定义。plan_id 双随机一公开计划 of 互联网+监管; formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

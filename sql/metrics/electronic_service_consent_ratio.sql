@@ -2,7 +2,7 @@
 -- title_en = "Electronic service with consent"
 -- group = "compliance"
 -- definition = "期间内以电子方式送达的处罚决定书中，有当事人签订的确认书者所占比例。Of the decisions served electronically in the period, those with the consent that the party signed."
--- source = "行政处罚法 art. 61(2)"
+-- source = "《行政处罚法》第六十一条第二款。行政处罚法 art. 61(2)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

@@ -2,7 +2,7 @@
 -- title_en = "Events landed"
 -- group = "data"
 -- definition = "期间内发生、已归集的事件数（最新版本，已撤销的不计）。Events that happened in the period and have landed, newest revisions."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "events"
 -- kind = "count"
 -- direction = "neutral"

@@ -2,7 +2,7 @@
 -- title_en = "Lines refused"
 -- group = "data"
 -- definition = "期间内（按入库日）被退回的行占全部行的比例；重复行不计。仅全区。Lines refused of all lines kept, by the local day of landing; duplicates are not kept. Whole tree only: a refused line has no sure unit."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"

@@ -2,7 +2,7 @@
 -- title_en = "Shared data delivered on time"
 -- group = "data"
 -- definition = "期末已接通的共享数据源中，最近一次交付距期末不超过约定周期（自然日）者所占比例；从未交付的不算按期。全区计全部数据源，其他范围按提供单位。Feeds of shared data linked at the end of the period whose newest delivery is no older than their agreed cadence in calendar days; one that never delivered is not on time. The district has all feeds, another scope those that its units provide."
--- source = "defined here; 2024 report (数据共享)"
+-- source = "本系统定义；2024年工作报告（数据共享）。defined here; 2024 report (数据共享)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

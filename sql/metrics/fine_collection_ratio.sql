@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 55
 -- definition = "缴款期限（送达之日起 15 日）在期间内届满的罚款案件中，按期缴清者所占比例（按件）；没有送达日期而已缴清的按缴清日期计入分母，不计入分子；当事人尚有期限的、期限落在没有工作日历年份的不计。Of the cases with a fine whose time to pay (15 days from service) ended in the period, those paid in full by then, by number of cases; a fine paid without a date of service stays in the denominator only, by the day it was paid; running periods, and limits in a year without a calendar, are not in it."
--- source = "行政处罚法 art. 67"
+-- source = "《行政处罚法》第六十七条。行政处罚法 art. 67"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "neutral"

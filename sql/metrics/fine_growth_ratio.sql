@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 54
 -- definition = "期间内处罚决定的罚没金额（罚款与没收之和）与上年同期之差，除以上年同期；未满的期间只与上年同期已过的部分比较。增幅达 20% 预警，只用于提醒监督人员。Fines and confiscations decided in the period less those of the same period a year before, over the latter; an unfinished period is compared with as much of the year before. A warning from 20 %, for supervisors; never a target."
--- source = "规范涉企行政执法专项行动 2025 (warning value 20 %); 行政处罚法 art. 74; amounts by decision chosen here"
+-- source = "2025年规范涉企行政执法专项行动（预警值20%）；《行政处罚法》第七十四条；按决定书金额计为本系统选定。规范涉企行政执法专项行动 2025 (warning value 20 %); 行政处罚法 art. 74; amounts by decision chosen here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "guardrail"

@@ -2,7 +2,7 @@
 -- title_en = "Fines and confiscations decided"
 -- group = "case"
 -- definition = "期间内处罚决定书载明的罚款、没收金额（元），或两者之和；没收价值不明的不计；以决定日期为准。不排名、不考核。Amounts of the decisions of the period in yuan: fines, confiscations or both; goods of unknown value are not in it; by decision date. Never ranked and never a target."
--- source = "statistics rules of the yearly enforcement report (amount of the decision); 行政处罚法 art. 74"
+-- source = "行政执法年度报告统计口径（按决定书金额）；《行政处罚法》第七十四条。statistics rules of the yearly enforcement report (amount of the decision); 行政处罚法 art. 74"
 -- unit = "CNY"
 -- kind = "count"
 -- direction = "guardrail"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 37
 -- definition = "期间内有检查超过年度频次上限的（企业，单位）对数：自当年 1 月 1 日起，该单位对该企业在事项所属领域的检查次数超过 inspection_caps 中该领域、该风险等级的上限（没有该领域的上限时用 * 的）。一次联合检查对每个单位计一次；上级部署的专项、未能入户的和日常巡查不计；企业无风险等级或无上限的不计；全域与本区都公布上限的，从严。(Firm, unit) pairs with an inspection in the period that exceeded the annual cap: inspections of the firm by the unit since 1 January in the domain of the item, against the cap of inspection_caps for the domain (else that of *) and the firm's risk tier on the day. A joint visit counts once for each unit; inspections ordered from above, those without entry and patrols are left out, and so are firms without a tier or cap; of a cap for all districts and one of the unit's own the stricter holds. A pair counts once in each calendar year."
--- source = "国办发〔2024〕54号 and the 问题解答 of the Ministry of Justice; formula defined here"
+-- source = "国办发〔2024〕54号及司法部问题解答；公式由本系统定义。国办发〔2024〕54号 and the 问题解答 of the Ministry of Justice; formula defined here"
 -- unit = "pairs"
 -- kind = "count"
 -- direction = "guardrail"

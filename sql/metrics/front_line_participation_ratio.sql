@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 4
 -- definition = "期末在册的 A 岗（一线）执法人员中，期间内至少参与一次检查（含巡查）或办案者所占比例；监督、培训等不计。Front-line officers (post class A) of the roster at the end of the period who took part in at least one check, patrol or case in it; supervision and training do not count."
--- source = "name: Beijing Dongcheng 2019; formula defined here; second officer counts: 行政处罚法 art. 42"
+-- source = "名称取自北京市东城区2019年指标；公式由本系统定义；第二名执法人员计入依据《行政处罚法》第四十二条。name: Beijing Dongcheng 2019; formula defined here; second officer counts: 行政处罚法 art. 42"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

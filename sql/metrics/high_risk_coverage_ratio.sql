@@ -2,7 +2,7 @@
 -- title_en = "Coverage of high-risk firms"
 -- group = "inspection"
 -- definition = "期末名录中风险等级为高的企业，期间内至少被检查（入户）一次者所占比例。分母为全部名录内高风险企业，不分单位；不含日常巡查。Firms whose risk tier is high in the register on the last day of the period: those inspected at least once in it. The denominator is the whole register at every scope; visits without entry and patrols do not count."
--- source = "supervision by risk (监管精细化 of the 2025 goals); formula defined here"
+-- source = "按风险监管（2025年目标监管精细化）；公式由本系统定义。supervision by risk (监管精细化 of the 2025 goals); formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 20
 -- definition = "期间内完成且发现问题的检查中，有立案案件关联者所占比例（不论何时立案）；不含日常巡查。Finished inspections that found a problem and that a filed case refers to, whenever it was filed. Patrols are not included."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "neutral"

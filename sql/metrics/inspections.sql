@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 6
 -- definition = "期间内完成的行政检查。visits：户次，每次入户计一次，联合检查（综合查一次，同一联合任务、同一对象）不论几个单位参加只计一次；participations：每个参加单位各计一次。含未能入户的，不含日常巡查。Finished inspections. visits: a joint visit (one joint task at one party) counts once however many units take part; participations: once for each unit. Visits without entry are included, patrols are not."
--- source = "互联网+监管 检查行为; counting rule defined here"
+-- source = "国家“互联网+监管”检查行为；计数规则由本系统定义。互联网+监管 检查行为; counting rule defined here"
 -- unit = "visits"
 -- kind = "count"
 -- direction = "neutral"

@@ -2,7 +2,7 @@
 -- title_en = "Inspection intensity by credit class"
 -- group = "inspection"
 -- definition = "期间内对某信用等级企业完成的检查户次，除以期末名录中该等级的企业数；等级按检查当日。分母为全部名录内企业，不分单位。联合检查计一次；含未能入户的，不含日常巡查。Finished inspection visits of firms of the credit class (on the day of the visit) per firm of that class in the register on the last day of the period. The denominator is the whole register at every scope. A joint visit counts once; visits without entry are included, patrols are not."
--- source = "supervision by credit class (监管精细化 of the 2025 goals); formula defined here"
+-- source = "按信用等级监管（2025年目标监管精细化）；公式由本系统定义。supervision by credit class (监管精细化 of the 2025 goals); formula defined here"
 -- unit = "visits per firm"
 -- kind = "ratio"
 -- direction = "neutral"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 7
 -- definition = "期间内完成的检查（按单位参加次数，不含日常巡查）除以期末在册执法人员数；只宜在同一领域内比较，不排名。Finished inspections, once for each unit that takes part and without patrols, per officer on the roster on the last day of the period. To be compared only within one domain, and never ranked."
--- source = "name: 人均检查量 of Beijing Dongcheng 2019; formula defined here"
+-- source = "名称取自北京市东城区2019年人均检查量；公式由本系统定义。name: 人均检查量 of Beijing Dongcheng 2019; formula defined here"
 -- unit = "inspections per officer"
 -- kind = "ratio"
 -- direction = "neutral"

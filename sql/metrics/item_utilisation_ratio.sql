@@ -3,7 +3,7 @@
 -- group = "reform"
 -- indicator = 41
 -- definition = "期末由范围内单位行使的执法事项中，期间内本范围单位至少在一件立案或一次检查中用到者所占比例；日常巡查不计。Of the enforcement items that the units of the scope hold at the end of the period, those that they used in at least one case filed or one inspection finished in it; patrols do not count."
--- source = "formula: 处罚职权履行率 of Beijing Dongcheng 2019"
+-- source = "公式取自北京市东城区2019年处罚职权履行率。formula: 处罚职权履行率 of Beijing Dongcheng 2019"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

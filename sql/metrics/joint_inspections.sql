@@ -2,7 +2,7 @@
 -- title_en = "Joint inspections"
 -- group = "inspection"
 -- definition = "期间内开展的综合查一次次数：同一联合任务下有两个以上单位对同一对象完成检查的，计一次；一个任务检查几户也只计一次。Joint tasks with a finished inspection in the period under which two or more units inspected the same party; a task counts once however many parties it visits."
--- source = "2024 report (over 20 runs); counting rule defined here"
+-- source = "2024年工作报告（20余次）；计数规则由本系统定义。2024 report (over 20 runs); counting rule defined here"
 -- unit = "runs"
 -- kind = "count"
 -- direction = "up"

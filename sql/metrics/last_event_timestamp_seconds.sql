@@ -2,7 +2,7 @@
 -- title_en = "Time of the newest event"
 -- group = "data"
 -- definition = "截至期末最新事件的发生时间（Unix 秒）。When the newest event up to the end of the period happened, Unix seconds."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "seconds"
 -- kind = "gauge"
 -- direction = "neutral"

@@ -3,7 +3,7 @@
 -- group = "compliance"
 -- indicator = 31
 -- definition = "期间内作出的重大处罚决定（行政处罚法第五十八条所列情形）中，决定之前法制审核通过（同意，或者建议修改）者所占比例；审核不同意的、决定之后才审核的不算。Of the major decisions of the period (the cases of art. 58), those that a legal review had passed before, agreeing or asking for amendments; a rejection, or a review after the decision, is none."
--- source = "行政处罚法 art. 58; 国办发〔2018〕118号"
+-- source = "《行政处罚法》第五十八条；国办发〔2018〕118号。行政处罚法 art. 58; 国办发〔2018〕118号"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

@@ -2,7 +2,7 @@
 -- title_en = "Licences decided"
 -- group = "case"
 -- definition = "期间内作出的许可决定数，全部或者准予、不予许可。Licence decisions of the period: all, granted or refused."
--- source = "statistics rules of the yearly enforcement report; 行政许可法 art. 38"
+-- source = "行政执法年度报告统计口径；《行政许可法》第三十八条。statistics rules of the yearly enforcement report; 行政许可法 art. 38"
 -- unit = "licences"
 -- kind = "count"
 -- direction = "neutral"

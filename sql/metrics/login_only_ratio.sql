@@ -2,7 +2,7 @@
 -- title_en = "Officers who only log in"
 -- group = "usage"
 -- definition = "期末在册执法人员中，期间内登录过（L1）而没有任何实质业务（L2）者所占比例。Officers of the roster at the end of the period who logged in during it and did no substantive work."
--- source = "defined here (DOMAIN: login_only, the gap between L1 and L2)"
+-- source = "本系统定义（login_only：L1 与 L2 之差）。defined here (DOMAIN: login_only, the gap between L1 and L2)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"
@@ -11,7 +11,7 @@
 -- suppress_below = 5
 -- [thresholds]
 -- warn = 0.2
--- source = "defined here (DOMAIN: login_only, above 20 percentage points)"
+-- source = "本系统定义（login_only：超过20个百分点）。defined here (DOMAIN: login_only, above 20 percentage points)"
 -- [prometheus]
 -- name = "login_only_ratio"
 -- type = "gauge"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 38
 -- definition = "期间内，同一单位的同一执法人员对同一企业连续三次以上检查未发现问题的（人员，企业）对数。同一天的检查计一次，未能入户的不计也不打断；不含日常巡查。参加涉企检查的人员不足 5 人时不显示。(Officer, firm) pairs of a unit with three or more consecutive inspections without a problem in the period. Inspections of one day are one; those without entry neither count nor interrupt; patrols are not included. Withheld when fewer than 5 officers inspected firms."
--- source = "three in a row, as in Chengdu 2025 (一码检查); formula defined here"
+-- source = "连续三次，同成都2025年一码检查；公式由本系统定义。three in a row, as in Chengdu 2025 (一码检查); formula defined here"
 -- unit = "pairs"
 -- kind = "count"
 -- direction = "guardrail"

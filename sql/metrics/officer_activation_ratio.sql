@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 2
 -- definition = "期末在册执法人员中，截至期末账号曾经使用（登录或有实质业务，不论在哪个单位）者所占比例。Officers of the roster at the end of the period whose account was ever used by then: a login or substantive work, in any unit."
--- source = "formula: 岗位人员关联率 of Beijing Dongcheng 2019, adapted here (used instead of bound)"
+-- source = "公式取自北京市东城区2019年岗位人员关联率，本系统作了调整（以使用代替关联）。formula: 岗位人员关联率 of Beijing Dongcheng 2019, adapted here (used instead of bound)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"
@@ -12,7 +12,7 @@
 -- suppress_below = 5
 -- [thresholds]
 -- warn = 0.8
--- source = "Beijing Dongcheng 2019 scores 岗位人员关联率 at 80 % and above"
+-- source = "北京市东城区2019年岗位人员关联率自80%起计分。Beijing Dongcheng 2019 scores 岗位人员关联率 at 80 % and above"
 -- [prometheus]
 -- name = "officer_activation_ratio"
 -- type = "gauge"

@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 3
 -- definition = "在册执法人员中，期间内活跃者所占比例。L1：至少登录一次；L2：至少一次实质业务（参与检查、巡查、办案环节、监督）；L3：至少 4 个不同日期有实质业务。分母为期末在册人数。Officers of the roster at the end of the period who were active in it, by level."
--- source = "defined here (no official formula is published; nearest is 岗位人员关联率 of Beijing Dongcheng 2019); second officer counts: 行政处罚法 art. 42"
+-- source = "本系统定义（官方未公布公式，最接近的是北京市东城区2019年岗位人员关联率）；第二名执法人员计入依据《行政处罚法》第四十二条。defined here (no official formula is published; nearest is 岗位人员关联率 of Beijing Dongcheng 2019); second officer counts: 行政处罚法 art. 42"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"
@@ -12,7 +12,7 @@
 -- suppress_below = 5
 -- [thresholds]
 -- warn = 0.8
--- source = "defined here for level L2 (DOMAIN: usage_low); 80 % is the scoring line of Beijing Dongcheng 2019"
+-- source = "本系统对 L2 层级定义（usage_low）；80%为北京市东城区2019年计分线。defined here for level L2 (DOMAIN: usage_low); 80 % is the scoring line of Beijing Dongcheng 2019"
 -- [parameters.level]
 -- values = ["L1", "L2", "L3"]
 -- default = "L2"

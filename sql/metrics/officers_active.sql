@@ -2,7 +2,7 @@
 -- title_en = "Active officers"
 -- group = "usage"
 -- definition = "期间内有事件的不同执法人员数（不论是否在册），按活跃层级；在册与活跃合计不足 5 人的单位不予显示。Distinct officers with events in the period, on the roster or not, by level. Distinct counts do not add up over units; withheld where roster and active officers together are fewer than 5."
--- source = "defined here, levels as in officer_activity_ratio"
+-- source = "本系统定义，层级同 officer_activity_ratio。defined here, levels as in officer_activity_ratio"
 -- unit = "officers"
 -- kind = "count"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 50
 -- definition = "期间内至少完成一次培训的不同执法人员数；在册与参训合计不足 5 人的单位不予显示。Distinct officers who completed at least one course in the period; withheld where the roster and those trained are fewer than 5 persons together. Distinct counts do not add up over units."
--- source = "2024 report (1600余 in 全员轮训); counting rule defined here"
+-- source = "2024年工作报告（全员轮训1600余人）；计数规则由本系统定义。2024 report (1600余 in 全员轮训); counting rule defined here"
 -- unit = "officers"
 -- kind = "count"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 47
 -- definition = "整改期限落在期间内（且已届满）的监督意见书中，按期办结并认可整改者所占比例；未载明期限的以发出日计入分母，不计入分子。Of the supervision opinions whose due date lies in the period and has passed, those closed with an accepted rectification by that date; one without a due date counts in the denominator on the day of issue and never in the numerator."
--- source = "defined here; closed-loop supervision: 2024 report"
+-- source = "本系统定义；监督闭环见2024年工作报告。defined here; closed-loop supervision: 2024 report"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

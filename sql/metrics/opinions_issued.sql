@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 47
 -- definition = "期间内发出的行政执法监督意见书数，按被监督单位归集。Supervision opinions issued in the period, by the unit that they were addressed to."
--- source = "2024 report (11: 城管, 市场监管, 消防 and others)"
+-- source = "2024年工作报告（11个：城管、市场监管、消防等）。2024 report (11: 城管, 市场监管, 消防 and others)"
 -- unit = "opinions"
 -- kind = "count"
 -- direction = "neutral"

@@ -2,7 +2,7 @@
 -- title_en = "Silent working days"
 -- group = "usage"
 -- definition = "截至期末，自最近一次实质业务（L2）之后经过的完整工作日数；从未有业务的单位自全库首日之后起算。Whole working days since the last level-2 event, up to the end of the period; a unit that never acted counts from the day after the lake's first."
--- source = "defined here (DOMAIN: unit_silent, 5 working days); calendar: State Council holiday notices"
+-- source = "本系统定义（unit_silent：5个工作日）；日历依据国务院办公厅节假日安排通知。defined here (DOMAIN: unit_silent, 5 working days); calendar: State Council holiday notices"
 -- unit = "days"
 -- kind = "gauge"
 -- direction = "down"
@@ -10,7 +10,7 @@
 -- rankable = false
 -- [thresholds]
 -- warn = 5
--- source = "defined here (DOMAIN: unit_silent, 5 working days)"
+-- source = "本系统定义（unit_silent：5个工作日）。defined here (DOMAIN: unit_silent, 5 working days)"
 -- [prometheus]
 -- name = "org_silent_working_days"
 -- type = "gauge"

@@ -2,7 +2,7 @@
 -- title_en = "Units in force"
 -- group = "reform"
 -- definition = "期末在册的单位数：镇街、部门、支队，或区级设立的支队。Units in force at the end of the period: 镇街, departments, teams, or the teams that the district established."
--- source = "2024 report (22 镇街, 36 部门, 7 支队 of which 5 of the district)"
+-- source = "2024年工作报告（22个镇街、36个部门、7支支队，其中区级5支）。2024 report (22 镇街, 36 部门, 7 支队 of which 5 of the district)"
 -- unit = "units"
 -- kind = "count"
 -- direction = "neutral"

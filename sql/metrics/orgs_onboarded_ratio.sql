@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 1
 -- definition = "执法主体名录内的单位中，期末至少有一个已开通账号者所占比例。Units on the list of enforcement subjects with at least one bound account at the end of the period."
--- source = "2024 report (58 of 58)"
+-- source = "2024年工作报告（58家中58家）。2024 report (58 of 58)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

@@ -2,7 +2,7 @@
 -- title_en = "Silent units"
 -- group = "usage"
 -- definition = "期末在册的执法主体和支队中，最近 5 个工作日（含期末当日）没有任何实质业务（L2）的单位数；从未有业务的单位自全库首日或其成立之日起算。Units in force at the end of the period, enforcement subjects and teams, without a level-2 event on any of the last five working days; one that never acted counts from the lake's first day, or from its own if that is later."
--- source = "defined here (DOMAIN: unit_silent, 5 working days); calendar: State Council holiday notices"
+-- source = "本系统定义（unit_silent：5个工作日）；日历依据国务院办公厅节假日安排通知。defined here (DOMAIN: unit_silent, 5 working days); calendar: State Council holiday notices"
 -- unit = "units"
 -- kind = "gauge"
 -- direction = "down"

@@ -2,7 +2,7 @@
 -- title_en = "Patrols"
 -- group = "inspection"
 -- definition = "期间内录入的日常巡查次数。Patrols recorded in the period."
--- source = "2024 report (3253 by the 镇街 since the reform began)"
+-- source = "2024年工作报告（改革启动以来镇街3253次）。2024 report (3253 by the 镇街 since the reform began)"
 -- unit = "patrols"
 -- kind = "count"
 -- direction = "neutral"

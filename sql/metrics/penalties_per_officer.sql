@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 8
 -- definition = "期间内处罚决定数与期末在册执法人员数之比；仅供内部掌握，不排名、不考核。在册不足 5 人的不显示。Decisions of the period per officer on the roster at its end; for internal use, never ranked and never a target. Withheld below 5 officers."
--- source = "人均处罚量 of Beijing Dongcheng 2019, limited by 行政处罚法 art. 74"
+-- source = "北京市东城区2019年人均处罚量，受《行政处罚法》第七十四条限制。人均处罚量 of Beijing Dongcheng 2019, limited by 行政处罚法 art. 74"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "guardrail"

@@ -2,7 +2,7 @@
 -- title_en = "Penalty decisions by type"
 -- group = "case"
 -- definition = "期间内作出处罚决定的案件数，按年报口径：一案有多种处罚的只计一次，计入其中最重的一种；没收违法所得与没收非法财物、责令关闭与限制从业各为一类；“其他”让位于任何有名称的种类；以决定日期为准，其后被撤销的也计入。Cases decided in the period as the yearly statistics count them: once, under the heaviest type; confiscations are one class, closure and a ban from the trade are another; other types yield to named ones; by decision date, also when annulled later."
--- source = "statistics rules of the yearly enforcement report (年报); types: 行政处罚法 art. 9; order: penalty_types"
+-- source = "行政执法年度报告统计口径；种类依据《行政处罚法》第九条，顺序见 penalty_types。statistics rules of the yearly enforcement report (年报); types: 行政处罚法 art. 9; order: penalty_types"
 -- unit = "cases"
 -- kind = "count"
 -- direction = "neutral"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 12
 -- definition = "期末在执行期内的检查计划，自计划开始之日至期末完成的检查数（联合检查计一次，超出计划的部分不计）除以计划检查数。计划最长一年。Of the plans in force on the last day of the period: inspections finished under the plan since it began, a joint visit once and at most as many as planned, of those planned. A plan runs for a year at most."
--- source = "annual plan required: 重庆市规范涉企行政检查办法 (市政府令第375号); formula defined here"
+-- source = "年度检查计划依据《重庆市规范涉企行政检查办法》（市政府令第375号）；公式由本系统定义。annual plan required: 重庆市规范涉企行政检查办法 (市政府令第375号); formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

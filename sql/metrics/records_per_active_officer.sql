@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 5
 -- definition = "期间内实质业务记录（L2 事件）数与同期活跃人数（按所选层级，不论是否在册）之比；只宜在同类单位之间比较，不作排名。Substantive records (level-2 events) of the period per officer who was active in it, on the roster or not, by level; to be compared with peers of the same kind only, never ranked."
--- source = "defined here (DOMAIN: depth_low compares it with the 25th percentile of peers)"
+-- source = "本系统定义（depth_low：与同类单位的下四分位比较）。defined here (DOMAIN: depth_low compares it with the 25th percentile of peers)"
 -- unit = "records per officer"
 -- kind = "ratio"
 -- direction = "neutral"

@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 5
 -- definition = "期间内实质业务记录（L2 事件）数与期末在册人数之比；只宜在同类单位之间比较，不作排名。Substantive records (level-2 events) of the period per officer of the roster at its end; to be compared with peers of the same kind only, never ranked."
--- source = "defined here; near to 人均检查量 of Beijing Dongcheng 2019, which is scored inside domain groups"
+-- source = "本系统定义；与北京市东城区2019年人均检查量（按领域分组计分）相近。defined here; near to 人均检查量 of Beijing Dongcheng 2019, which is scored inside domain groups"
 -- unit = "records per officer"
 -- kind = "ratio"
 -- direction = "neutral"

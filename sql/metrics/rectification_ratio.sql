@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 19
 -- definition = "整改期限落在期间内且已过的问题中，在期限当天或之前完成整改者所占比例，按问题数（未记问题数的检查计一个）；不含整改期限在检查一年之后的。Problems whose deadline lies in the period and has passed: those rectified on or before it. An inspection that does not say how many problems it found counts as one; deadlines more than a year after the inspection are not read."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

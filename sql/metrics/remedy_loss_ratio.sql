@@ -3,7 +3,7 @@
 -- group = "compliance"
 -- indicator = 53
 -- definition = "期间内审结的行政复议和行政诉讼中，处罚决定被变更、撤销或者确认违法者所占比例；撤回申请、撤诉的也在分母内。Of the reconsiderations and lawsuits decided in the period, those in which the decision was changed, annulled or declared unlawful; withdrawn ones are in the denominator."
--- source = "fields 行政复议 and 行政诉讼 of 互联网+监管 处罚行为; formula defined here"
+-- source = "国家“互联网+监管”处罚行为的行政复议、行政诉讼字段；公式由本系统定义。fields 行政复议 and 行政诉讼 of 互联网+监管 处罚行为; formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 36
 -- definition = "期间内被检查（入户）的企业中，受到重复检查者所占比例：某次检查使该企业在规则的时间窗内（自然日、周、月、年，或往前若干天（至多 92 天），可早于期间；所有单位的检查都计）的户次超过规则上限，且窗内检查的单位数达到规则要求。从一个单位看，只看本单位参加的检查是否超限。规则见 repeat_rules；联合检查计一次，未能入户的和日常巡查不计。Firms inspected in the period of which a visit, by a unit of the scope, was repeated: with it the visits by all units in the window of a rule of repeat_rules (calendar day, week, month or year, or so many days back, at most 92; also before the period) exceed its limit and come from at least as many units as it says. A joint visit counts once; visits without entry and patrols are left out."
--- source = "rules with their sources: sql/reference/repeat_rules.csv; formula defined here"
+-- source = "各规则及其出处见 sql/reference/repeat_rules.csv；公式由本系统定义。rules with their sources: sql/reference/repeat_rules.csv; formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"

@@ -3,7 +3,7 @@
 -- group = "reform"
 -- indicator = 56
 -- definition = "期间内在“监管一件事”场景中办理的事件数，可按场景；同一事件由几个单位办理计一次。Incidents handled in the scenes of 监管一件事 in the period, by scene; one that several units handled counts once in a scope."
--- source = "defined here; scenes: 2024 report (停车, 夜市, 道路占用挖掘)"
+-- source = "本系统定义；场景见2024年工作报告（停车、夜市、道路占用挖掘）。defined here; scenes: 2024 report (停车, 夜市, 道路占用挖掘)"
 -- unit = "incidents"
 -- kind = "count"
 -- direction = "neutral"

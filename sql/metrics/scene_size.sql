@@ -3,7 +3,7 @@
 -- group = "reform"
 -- indicator = 56
 -- definition = "一个“监管一件事”场景涉及的事项、部门或镇街数，按登记的现状，不论是否上线；几个区各自登记的同一场景相加。仅全区。Items, departments or 镇街 that a scene of 监管一件事 joins, as registered now, live or not; of a scene that several districts register, the sum. Whole district only."
--- source = "2024 report (夜市: 12 items, 5 departments, 22 镇街)"
+-- source = "2024年工作报告（夜市：12项、5个部门、22个镇街）。2024 report (夜市: 12 items, 5 departments, 22 镇街)"
 -- unit = "count"
 -- kind = "gauge"
 -- direction = "neutral"

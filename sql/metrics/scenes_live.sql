@@ -3,7 +3,7 @@
 -- group = "reform"
 -- indicator = 56
 -- definition = "期末已上线的“监管一件事”场景数；谋划、揭榜中的不计。仅全区。Scenes of 监管一件事 that are live at the end of the period, without those planned or selected. Whole district only."
--- source = "渝府办发〔2023〕74号 (city: 30 by the end of 2025, 50 by 2027); counting rule defined here"
+-- source = "渝府办发〔2023〕74号（全市2025年底30个、2027年50个）；计数规则由本系统定义。渝府办发〔2023〕74号 (city: 30 by the end of 2025, 50 by 2027); counting rule defined here"
 -- unit = "scenes"
 -- kind = "count"
 -- direction = "up"

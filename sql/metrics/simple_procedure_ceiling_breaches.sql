@@ -2,7 +2,7 @@
 -- title_en = "On-the-spot fines above the ceiling"
 -- group = "compliance"
 -- definition = "期间内适用简易程序而罚款超过限额的处罚决定数：公民 200 元，法人或者其他组织 3000 元；当事人种类不明的按 3000 元。Decisions of the simple procedure in the period with a fine above the ceiling: 200 yuan for a person, 3000 yuan for an organisation, and for a party of unknown kind."
--- source = "行政处罚法 art. 51"
+-- source = "《行政处罚法》第五十一条。行政处罚法 art. 51"
 -- unit = "cases"
 -- kind = "count"
 -- direction = "down"

@@ -3,7 +3,7 @@
 -- group = "case"
 -- indicator = 26
 -- definition = "期间内作出的处罚决定中，适用简易程序（当场处罚）者所占比例。Of the decisions of the period, those of the simple procedure, on the spot."
--- source = "行政处罚法 art. 51"
+-- source = "《行政处罚法》第五十一条。行政处罚法 art. 51"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "neutral"

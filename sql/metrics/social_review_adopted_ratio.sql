@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 48
 -- definition = "期间内社会评议提出的意见中，被采纳者所占比例；没有提出意见的评议不计。Of the opinions that social reviews of the period gave, those adopted; a review that gave none is in neither part."
--- source = "defined here; practice: Hefei 公议 (panels of 5 to 9)"
+-- source = "本系统定义；做法参照合肥案件公议（5至9人）。defined here; practice: Hefei 公议 (panels of 5 to 9)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

@@ -3,7 +3,7 @@
 -- group = "supervision"
 -- indicator = 48
 -- definition = "期间内经社会评议的案件数，按办案单位归集；同一案件在期间内多次评议计一次。Cases on which a social review was held in the period, by the unit of the case; a case reviewed more than once in the period counts once."
--- source = "2024 report (1 case, called weak)"
+-- source = "2024年工作报告（1件，称其薄弱）。2024 report (1 case, called weak)"
 -- unit = "cases"
 -- kind = "count"
 -- direction = "up"

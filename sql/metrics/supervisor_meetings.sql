@@ -2,7 +2,7 @@
 -- title_en = "Meetings of special supervisors"
 -- group = "supervision"
 -- definition = "期间内召开的行政执法特邀监督员例会次数，按召集单位归集。Meetings of the special supervisors held in the period, by the unit that called them."
--- source = "2024 report (3 meetings of the sixth term)"
+-- source = "2024年工作报告（第六届3次例会）。2024 report (3 meetings of the sixth term)"
 -- unit = "meetings"
 -- kind = "count"
 -- direction = "up"

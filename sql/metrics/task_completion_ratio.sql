@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 11
 -- definition = "期间内到期的检查任务（按到期日归期）中，在到期日当天或之前完成者所占比例；尚未过期的不计。Tasks whose due date lies in the period and has passed: those completed on or before it."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "up"

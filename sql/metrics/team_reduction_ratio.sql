@@ -3,7 +3,7 @@
 -- group = "reform"
 -- indicator = 42
 -- definition = "区级设立的综合行政执法队伍数，期末较此前最多时减少的比例；市级规定设立的支队不计。仅全区。By how much the number of teams that the district itself established lies, at the end of the period, below the highest that it ever was up to then; teams that the city prescribes do not count. Whole district only."
--- source = "2024 report (12 to 5, 58.33 %); the reading of \"before\" as the highest number is defined here"
+-- source = "2024年工作报告（由12支减为5支，58.33%）；以此前最高数作为“改革前”为本系统定义。2024 report (12 to 5, 58.33 %); the reading of \"before\" as the highest number is defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "neutral"

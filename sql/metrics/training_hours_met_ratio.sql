@@ -3,7 +3,7 @@
 -- group = "usage"
 -- indicator = 50
 -- definition = "期末在册执法人员中，自期末所在年度 1 月 1 日至期末累计培训满 60 学时者所占比例；学时随人计算，不论在哪个单位取得。Officers of the roster at the end of the period with at least 60 hours of training from 1 January of the year of its last day up to then; the hours are those of the person, in whichever unit they were earned."
--- source = "2024 report (60 学时 per officer and year)"
+-- source = "2024年工作报告（每人每年60学时）。2024 report (60 学时 per officer and year)"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "compliance"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 13
 -- definition = "期间内完成的涉企检查中，既无检查计划、又无经批准的触发事由（投诉举报、转办交办、线索、上级部署）者所占比例；不含日常巡查。Finished inspections of firms that belong to no plan and have no approved trigger (complaint, transfer, clue, or ordered from above), of all. Patrols are not included."
--- source = "重庆市规范涉企行政检查办法 (市政府令第375号); formula defined here"
+-- source = "《重庆市规范涉企行政检查办法》（市政府令第375号）；公式由本系统定义。重庆市规范涉企行政检查办法 (市政府令第375号); formula defined here"
 -- unit = "ratio"
 -- kind = "ratio"
 -- direction = "down"

@@ -2,7 +2,7 @@
 -- title_en = "Inspections on unpublished items"
 -- group = "compliance"
 -- definition = "期间内完成的检查中，所依据事项在完成之日不在已公布清单内的次数；没有填写事项的也计；不含日常巡查。Finished inspections whose item stood on no published list on the day they ended, or that name no item. Patrols are not included."
--- source = "国办发〔2024〕54号 (items not published must not be used)"
+-- source = "国办发〔2024〕54号（未公布的检查事项不得实施）。国办发〔2024〕54号 (items not published must not be used)"
 -- unit = "inspections"
 -- kind = "count"
 -- direction = "guardrail"

@@ -3,7 +3,7 @@
 -- group = "inspection"
 -- indicator = 15
 -- definition = "期间内涉企联合检查减少的入企次数：每次联合检查的参加单位数减一之和；从一个单位看，所参加的每次联合检查按全部参加单位计。Sum over the joint visits of firms of the units that took part less one; seen from one unit, all units of each of its joint visits count."
--- source = "defined here"
+-- source = "本系统定义。defined here"
 -- unit = "visits"
 -- kind = "count"
 -- direction = "up"

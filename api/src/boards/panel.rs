@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use pipeline::definition;
 use pipeline::metric::{Catalogue, Direction, Kind, Metric};
 use serde_json::{Value, json};
 
@@ -99,8 +100,8 @@ impl Panel {
                 "\n\n**{}** (`{}`){colon}{} {source}{}",
                 title_of(metric, language),
                 metric.id(),
-                metric.definition(),
-                metric.source()
+                language.of(definition::languages(metric.definition())),
+                language.of(definition::source_languages(metric.source()))
             ));
         }
         described

@@ -16,11 +16,13 @@ use crate::metric::{
 use crate::query::View;
 
 /// Why there is no value.
-const NO_VALUE: &str = "there is no value: nothing happened to divide by";
-const WITHHELD: &str = "the value is withheld, since it is about too few persons";
+const NO_VALUE: &str =
+    "没有数值：期间内没有可作分母的记录。there is no value: nothing happened to divide by";
+const WITHHELD: &str =
+    "人数过少，数值不予显示。the value is withheld, since it is about too few persons";
 
 /// Why there is no forecast.
-const NO_FORECAST: &str = "there is no forecast: too little has happened, or it is no share";
+const NO_FORECAST: &str = "没有预测：记录太少，或不是占比。there is no forecast: too little has happened, or it is no share";
 
 /// How much of a year may be missing at its start for it to be a year to compare with.
 const MISSING_DAYS: u64 = 31;
@@ -126,7 +128,7 @@ async fn track_goal(
     let metric = catalogue.get(&goal.metric)?;
     let aims = aims(view, goal, as_of)?;
     if as_of < year.start {
-        let reason = "the year has not begun";
+        let reason = "年度尚未开始。the year has not begun";
         return Ok(aims.iter().map(|aim| unknown_aim(goal, aim, reason.to_owned())).collect());
     }
     let mut progress = Vec::with_capacity(aims.len());

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::figure::{Figure, Figures, Style};
 use super::written_day;
+use crate::definition::{languages, source_languages};
 use crate::metric::{Catalogue, Direction, Kind, Metric, Period};
 use crate::reconcile::ask::{Answer, Outcome, Question};
 
@@ -275,8 +276,8 @@ fn section(catalogue: &Catalogue, id: &str) -> Section {
     Section {
         id: id.to_owned(),
         title: metric.title_zh().to_owned(),
-        definition: chinese_part(metric.definition()).to_owned(),
-        source: metric.source().to_owned(),
+        definition: languages(metric.definition()).0.to_owned(),
+        source: source_languages(metric.source()).0.to_owned(),
         direction: match metric.direction() {
             Direction::Up => "越高越好",
             Direction::Down => "越低越好",
@@ -287,11 +288,6 @@ fn section(catalogue: &Catalogue, id: &str) -> Section {
         sql: metric.sql().trim().to_owned(),
         entries: Vec::new(),
     }
-}
-
-/// A definition is written in Chinese sentences, then in English ones.
-pub(super) fn chinese_part(definition: &str) -> &str {
-    definition.rfind('。').map_or(definition, |end| &definition[..end + '。'.len_utf8()])
 }
 
 fn entry(place: usize, question: &Question, style: &Style, answer: Option<&Answer>) -> Entry {

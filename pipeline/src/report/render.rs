@@ -7,8 +7,9 @@ use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use serde::Serialize;
 
-use super::desk::{Desk, chinese_part};
+use super::desk::Desk;
 use super::{CheckLine, Edition, GoalLine, Subject, TEMPLATE, markdown, written_day};
+use crate::definition::languages;
 use crate::error::{Error, Result};
 use crate::metric::Period;
 use crate::query::View;
@@ -229,7 +230,7 @@ fn environment(desk: &Arc<Desk>) -> Environment<'static> {
     environment.add_filter("numeral", numeral);
     environment.add_filter("quantity", quantity);
     environment.add_filter("percent", |share: f64| quantity(Value::from(share), "ratio"));
-    environment.add_filter("zh", |text: &str| chinese_part(text).to_owned());
+    environment.add_filter("zh", |text: &str| languages(text).0.to_owned());
     environment.add_filter("code", |text: &str| Value::from_safe_string(markdown::code(text)));
     environment.add_filter("code_block", |text: &str, language: &str| {
         Value::from_safe_string(markdown::code_block(language, text))
