@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+mod background;
 pub mod boards;
 pub mod caller;
 pub mod cli;

@@ -50,7 +50,7 @@ pub async fn measure(
             choices: choices.to_vec(),
         }));
     }
-    let (scopes, units_left_out) = scopes_of_today(view, today, most_units);
+    let (scopes, units_left_out) = scopes_since(view, today, most_units);
     let scopes: Arc<[Scope]> = scopes.into();
     let questions: Arc<[Question]> = questions.into();
     let answers = answer_all(view, &questions, &scopes, today).await;
@@ -136,39 +136,123 @@ async fn answer_all(
 /// Numbers that are computed ahead: a part of what is remembered, so that there is room for what people ask.
 const AHEAD_MAX: usize = 500_000;
 
-/// Computes the whole months of last year and this one, and the two last whole years, for every scope that `/metrics` has, or where
-/// those are too many for the whole tree, so that they are remembered when somebody asks. `view` gives the newest state: what lands
-/// meanwhile does not wait.
+/// Values of a parameter that dashboards show side by side, and so are computed ahead.
+const VALUES_AHEAD: usize = 5;
+
+/// What is computed before anybody asks.
+#[derive(Debug)]
+struct Ahead<'a> {
+    metric: &'a Metric,
+    choices: &'a [Choice],
+    grain: Grain,
+    periods: &'a [Period],
+    /// Whether it is worth it only where it outlives the next landing.
+    is_long: bool,
+}
+
+/// Computes, so that they are remembered when somebody asks, the whole months of last year and this one, the two last whole
+/// years, and of states the last days of the last whole month and year: by each value of parameters with few, and for every scope
+/// that `/metrics` has, and units that ended in those years. Where that is too much, by default values, and for the whole tree and districts. `view` gives the newest state:
+/// what lands meanwhile does not wait.
 pub async fn ahead(
     view: impl Fn() -> Arc<View>,
     catalogue: &Catalogue,
     today: NaiveDate,
     most_units: usize,
 ) {
-    let asked = whole_months_and_years(today);
-    let (mut questions, mut of_scope) = (Vec::new(), 0);
-    for metric in catalogue.iter() {
-        for (grain, periods) in asked.iter().filter(|(grain, _)| metric.grains().contains(grain)) {
-            questions.push((metric, *grain, periods.as_slice()));
-            of_scope += periods.len();
+    let (asked, ends) = (whole_months_and_years(today), last_days(today));
+    let (mut scopes, _) = scopes_since(&view(), two_years_back(today), most_units);
+    let metrics = catalogue.iter().map(|metric| (metric, side_by_side(metric)));
+    let mut metrics: Vec<(&Metric, Vec<Choice>)> = metrics.collect();
+    let size = |metrics: &[(&Metric, Vec<Choice>)]| {
+        let of_scope = metrics.iter().flat_map(|(metric, choices)| {
+            questions_ahead(metric, choices, &asked, &ends)
+                .map(|it| it.periods.len() * choices.len())
+        });
+        of_scope.sum::<usize>()
+    };
+    if scopes.len() * size(&metrics) > AHEAD_MAX {
+        for (_, choices) in &mut metrics {
+            *choices = vec![Choice::new()];
         }
     }
-    let (mut scopes, _) = scopes_of_today(&view(), today, most_units);
-    if scopes.len() * of_scope > AHEAD_MAX {
+    if scopes.len() * size(&metrics) > AHEAD_MAX {
         scopes.retain(|scope| matches!(scope.kind, ScopeKind::Tree(_)));
     }
-    for (metric, grain, periods) in questions {
-        let (view, parameters) = (view(), &Choice::new());
-        let request = Request { periods, scopes: &scopes, parameters, as_of: today };
-        let started = Instant::now();
-        let answer = metric::compute_ahead(&view, metric, &request).await;
-        let (milliseconds, grain) = (started.elapsed().as_millis(), grain.name());
-        match answer {
-            Ok(()) => tracing::debug!(metric = metric.id(), grain, milliseconds, "ahead"),
-            // It has been told of, for the metric has failed for `/metrics` too.
-            Err(error) => tracing::debug!(metric = metric.id(), grain, %error, "ahead"),
+    for (metric, choices) in &metrics {
+        for question in questions_ahead(metric, choices, &asked, &ends) {
+            let started = Instant::now();
+            let answer = compute_ahead(&view(), &question, &scopes, today).await;
+            let milliseconds = started.elapsed().as_millis();
+            let (metric, grain) = (metric.id(), question.grain.name());
+            match answer {
+                Ok(()) => tracing::debug!(metric, grain, milliseconds, "ahead"),
+                // It has been told of, for the metric has failed for `/metrics` too.
+                Err(error) => tracing::debug!(metric, grain, %error, "ahead"),
+            }
         }
     }
+}
+
+async fn compute_ahead(
+    view: &View,
+    question: &Ahead<'_>,
+    scopes: &[Scope],
+    today: NaiveDate,
+) -> pipeline::Result<()> {
+    let Ahead { metric, choices, periods, is_long, .. } = *question;
+    let mut lasting = Vec::with_capacity(choices.len());
+    for choice in choices {
+        if !is_long || metric::outlives_landings(view, metric, choice).await? {
+            lasting.push(choice.clone());
+        }
+    }
+    let request = Request { periods, scopes, parameters: &Choice::new(), as_of: today };
+    metric::compute_ahead(view, metric, &request, &lasting).await
+}
+
+/// The choices of a metric by every value of parameters with few, and by the default of others.
+fn side_by_side(metric: &Metric) -> Vec<Choice> {
+    metric.choices(|name, value| {
+        metric.parameters().get(name).is_some_and(|parameter| {
+            parameter.values.len() <= VALUES_AHEAD || parameter.default == value
+        })
+    })
+}
+
+fn questions_ahead<'a>(
+    metric: &'a Metric,
+    choices: &'a [Choice],
+    asked: &'a [(Grain, Vec<Period>)],
+    ends: &'a [Period],
+) -> impl Iterator<Item = Ahead<'a>> {
+    let grains = asked.iter().filter(|(grain, _)| metric.grains().contains(grain));
+    let long = grains.map(move |(grain, periods)| Ahead {
+        metric,
+        choices,
+        grain: *grain,
+        periods,
+        is_long: true,
+    });
+    // What `/metrics` shows of no day are mostly states by more choices than it has room for.
+    let is_state = matches!(metric.prometheus().window, Window::Now | Window::None);
+    let state = Ahead { metric, choices, grain: Grain::Day, periods: ends, is_long: false };
+    long.chain(is_state.then_some(state))
+}
+
+/// The first day of the two last whole years.
+fn two_years_back(today: NaiveDate) -> NaiveDate {
+    NaiveDate::from_ymd_opt(today.year() - 2, 1, 1).unwrap_or(today)
+}
+
+/// The last days of the last whole year and of the last whole month, which may be the same.
+fn last_days(today: NaiveDate) -> Vec<Period> {
+    let ends = [NaiveDate::from_ymd_opt(today.year(), 1, 1), today.with_day(1)];
+    let days =
+        ends.into_iter().flatten().filter_map(|end| Some(Period { start: end.pred_opt()?, end }));
+    let mut days: Vec<Period> = days.collect();
+    days.dedup();
+    days
 }
 
 /// The whole months since the start of last year, and the two years before this one.
@@ -186,7 +270,7 @@ fn whole_months_and_years(today: NaiveDate) -> [(Grain, Vec<Period>); 2] {
 ///
 /// What cannot be computed is absent, and logged.
 pub async fn watch(
-    view: &View,
+    view: &Arc<View>,
     catalogue: &Catalogue,
     definitions: &Definitions,
     today: NaiveDate,
@@ -311,12 +395,12 @@ fn check_families(outcomes: &[Outcome]) -> Vec<Family> {
     ]
 }
 
-/// The scopes that exist today, and how many units are left out of them because they are more than `most_units`.
-fn scopes_of_today(view: &View, today: NaiveDate, most_units: usize) -> (Vec<Scope>, usize) {
+/// The scopes that exist on a day or later, and how many units are left out of them because they are more than `most_units`.
+fn scopes_since(view: &View, day: NaiveDate, most_units: usize) -> (Vec<Scope>, usize) {
     let tree = view.tree();
     let ended = |org_id: &str| {
         let mut versions = tree.versions(org_id);
-        versions.all(|org| org.valid_to.is_some_and(|end| end <= today))
+        versions.all(|org| org.valid_to.is_some_and(|end| end <= day))
     };
     let is_there = |scope: &&Scope| scope.kind != ScopeKind::Org || !ended(&scope.scope_id);
     let mut scopes: Vec<Scope> = tree.all_scopes().iter().filter(is_there).cloned().collect();
@@ -404,5 +488,26 @@ mod tests {
         let years = (2, day("2024-01-01"), day("2026-01-01"));
         assert_eq!(ahead("2026-03-15"), [(14, day("2025-01-01"), day("2026-03-01")), years]);
         assert_eq!(ahead("2026-01-01"), [(12, day("2025-01-01"), day("2026-01-01")), years]);
+    }
+
+    #[test]
+    fn states_are_computed_ahead_for_the_last_days_of_a_year_and_a_month_once_each() {
+        let ahead = |today: &str| {
+            let starts =
+                last_days(today.parse().unwrap()).into_iter().map(|day| day.start.to_string());
+            starts.collect::<Vec<_>>()
+        };
+        assert_eq!(ahead("2026-03-15"), ["2025-12-31", "2026-02-28"]);
+        assert_eq!(ahead("2026-01-20"), ["2025-12-31"]);
+    }
+
+    #[test]
+    fn parameters_with_few_values_are_computed_ahead_by_each_and_others_by_their_default() {
+        let catalogue = Catalogue::load(&Definitions::load(None).unwrap()).unwrap();
+        let choices = |id: &str| side_by_side(catalogue.get(id).unwrap());
+        assert_eq!(choices("officer_activity_ratio").len(), 3);
+        let due = choices("clocks_due");
+        assert_eq!(due.len(), 4);
+        assert!(due.iter().all(|choice| choice["clock"] == "all"), "{due:?}");
     }
 }

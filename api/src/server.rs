@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, oidc};
 use crate::audit::Audit;
+use crate::background;
 use crate::clock::Clock;
 use crate::cluster::{self, Cluster};
 use crate::config::LimitsByRole;
@@ -60,7 +61,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(15);
 const WATCH_REST: u32 = 10;
 
 /// When looking ahead begins: who starts a server asks first.
-const LOOK_AHEAD_AFTER: Duration = Duration::from_secs(60);
+const LOOK_AHEAD_AFTER: Duration = Duration::from_secs(10);
 
 /// How many times as long as it took looking ahead rests.
 const LOOK_AHEAD_REST: u32 = 3;
@@ -511,9 +512,10 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
             tokio::spawn(following.run(Arc::clone(&server), options.sql.clone()))
         }
     };
-    let measuring = tokio::spawn(measure(Arc::clone(&server)));
-    let watching = tokio::spawn(watch(Arc::clone(&server)));
-    let looking_ahead = tokio::spawn(look_ahead(Arc::clone(&server)));
+    let background = background::threads()?;
+    let measuring = background.spawn(measure(Arc::clone(&server)));
+    let watching = background.spawn(watch(Arc::clone(&server)));
+    let looking_ahead = background.spawn(look_ahead(Arc::clone(&server)));
     let keeping = tokio::spawn(keep_keys(Arc::clone(&server)));
     let auditing = tokio::spawn(keep_audit_log(log.clone()));
     let bringing = sources::start(&server, &options.sources);

@@ -60,7 +60,7 @@ const BATCHES_AHEAD: usize = 2;
 
 /// The stack of a thread that plans and runs queries: expressions may be deep, and whoever overflows it ends the process.
 /// Only what is used of it takes memory.
-const STACK_BYTES: usize = 256 << 20;
+pub(crate) const STACK_BYTES: usize = 256 << 20;
 
 /// What queries may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

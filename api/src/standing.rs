@@ -1,6 +1,7 @@
 //! Where the district stands: goals, checks and reconciled figures, as answers and reports tell them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{Datelike, NaiveDate};
@@ -18,7 +19,7 @@ use crate::{explained, schema};
 
 /// The goals of a year and how each stands on a day.
 pub async fn goals(
-    view: &View,
+    view: &Arc<View>,
     catalogue: &Catalogue,
     definitions: &Definitions,
     year: i32,
@@ -53,7 +54,7 @@ pub async fn checks(
 
 /// Drafts a report with the goals of the year after it, or else its own, and every check.
 pub async fn report(
-    view: &View,
+    view: &Arc<View>,
     catalogue: &Catalogue,
     definitions: &Definitions,
     edition: &Edition,

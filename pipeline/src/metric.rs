@@ -18,7 +18,9 @@ pub use catalogue::{
     Thresholds, Window,
 };
 pub use coverage::{Coverage, coverage};
-pub use evaluate::{Evidence, Request, Sample, compute_ahead, evaluate, evaluate_each, explain};
+pub use evaluate::{
+    Evidence, Request, Sample, compute_ahead, evaluate, evaluate_each, explain, outlives_landings,
+};
 pub(crate) use numbers::Numbers;
 pub use peers::{Peers, compare};
 pub use period::{Grain, Period, periods, trailing};

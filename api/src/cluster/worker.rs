@@ -33,7 +33,7 @@ use super::security::Secrets;
 use super::version::Version;
 use super::{HEADER_BYTES_MAX, Security, carried};
 use crate::listen;
-use crate::sql_door::SlicesExec;
+use crate::sql_door::{STACK_BYTES, SlicesExec};
 
 /// The call by which a server asks what a worker is, which any version may.
 const INFO_CALL: &str = "/worker.WorkerService/GetWorkerInfo";
@@ -43,9 +43,6 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a server is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(5);
-
-/// The stack of a thread that computes: expressions may be deep.
-const STACK_BYTES: usize = 256 << 20;
 
 /// How a worker runs.
 #[derive(Debug, Clone)]

@@ -108,17 +108,29 @@ async fn answer(
     Ok(answers)
 }
 
-/// Computes a metric for whoever asks later of this state or another of the same reader, which remembers numbers from then on; if its numbers outlive landings of other days: they are remembered until the rows that
-/// they are made of change.
-pub async fn compute_ahead(view: &View, metric: &Metric, request: &Request<'_>) -> Result<()> {
+/// Computes choices of a metric for whoever asks later of this state or another of the same reader, which remembers numbers from
+/// then on, until the rows that they are made of change.
+pub async fn compute_ahead(
+    view: &View,
+    metric: &Metric,
+    request: &Request<'_>,
+    choices: &[Choice],
+) -> Result<()> {
     view.numbers().begin();
-    let choice = metric.parameter_values(request.parameters)?;
-    if !view.numbers().outlive_landings(view, metric, &choice).await {
-        return Ok(());
-    }
+    let choices = choices.iter().map(|choice| metric.parameter_values(choice));
+    let choices = choices.collect::<Result<Vec<Choice>>>()?;
     let scopes = with_neighbours(view, metric, request.scopes);
     let wider = Request { scopes: &scopes, ..request.clone() };
-    compute(view, metric, &wider, &[choice]).await.map(drop)
+    for choices in metric.by_query(&choices) {
+        compute(view, metric, &wider, choices).await?;
+    }
+    Ok(())
+}
+
+/// Whether landings of other days leave the numbers of a period alone.
+pub async fn outlives_landings(view: &View, metric: &Metric, choice: &Choice) -> Result<bool> {
+    let choice = metric.parameter_values(choice)?;
+    Ok(view.numbers().outlive_landings(view, metric, &choice).await)
 }
 
 /// Scopes, and of a metric that withholds numbers those that have a say in what is withheld of them: it must not depend on who

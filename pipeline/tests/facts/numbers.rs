@@ -30,7 +30,7 @@ fn remember(view: &View) {
         parameters: &Choice::new(),
         as_of: day("2025-12-29"),
     };
-    wait(metric::compute_ahead(view, metric, &request)).unwrap();
+    wait(metric::compute_ahead(view, metric, &request, &[Choice::new()])).unwrap();
 }
 
 fn ask(view: &View, metric: &Metric, periods: &[Period]) -> Vec<Sample> {
