@@ -6,10 +6,10 @@ import {
   amount,
   count,
   dayName,
-  inLanguage,
   inWords,
   isZh,
   metricOf,
+  phrase,
   scopeName,
   sourceOf,
   t,
@@ -142,8 +142,8 @@ function goalEntry(goal) {
     interval =
       forecast && forecast.low !== forecast.high ? t().interval(write(forecast.low), write(forecast.high)) : "";
   const more = [
-    goal.reason && `${t().why}: ${inLanguage(goal.reason)}`,
-    goal.note && `${t().note}: ${inLanguage(goal.note)}`,
+    goal.reason && `${t().why}: ${phrase(goal.reason)}`,
+    goal.note && `${t().note}: ${phrase(goal.note)}`,
     `${t().source}${sourceOf(goal)}`,
     forecast && (t().methods[forecast.method] ?? forecast.method),
   ].filter(Boolean);

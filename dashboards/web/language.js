@@ -404,7 +404,7 @@ export const title = (id) => titleOf(metricOf(id)) || id;
 // Definitions are in Chinese first, then in English, in one text.
 // The half of a text in both languages that is of the page's: "中文。English", as definitions, sources and notes are
 // written. A text in one language is shown as it is.
-export function inLanguage(text) {
+function inLanguage(text) {
   // English sentences end with another stop.
   const end = (text ?? "").lastIndexOf("。") + 1;
   return (isZh() ? (text ?? "").slice(0, end) : (text ?? "").slice(end).trim()) || (text ?? "");
@@ -412,8 +412,11 @@ export function inLanguage(text) {
 
 export const definitionOf = (metric) => inLanguage(metric?.definition);
 
-// Where it comes from, without the stop that parts the languages.
-export const sourceOf = (entry) => inLanguage(entry?.source).replace(/。$/, "");
+// The same of a phrase, without the stop that parts the languages.
+export const phrase = (text) => inLanguage(text).replace(/。$/, "");
+
+// Where a metric, a goal or a limit comes from.
+export const sourceOf = (entry) => phrase(entry?.source);
 
 export function scopeName(id) {
   const scope = page.scopes.find((each) => each.scope === id);

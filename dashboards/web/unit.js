@@ -65,9 +65,10 @@ const words = {
 const rankable = () =>
   [...page.catalogue.values()].filter((metric) => metric.rankable && metric.grains.includes("all"));
 
-// Worse than the middle half of its peers; what has no better side is neither.
+// Worse than the middle half of its peers; what has no better side is neither. What the law asks of all is better the higher.
 const worse = (metric, { value, peers }) =>
-  (metric.direction === "up" && value < peers.p25) || (metric.direction === "down" && value > peers.p75);
+  (["up", "compliance"].includes(metric.direction) && value < peers.p25) ||
+  (metric.direction === "down" && value > peers.p75);
 
 // Where the unit stands among its peers: the quartiles as lines, the unit as a dot, and as a square where it is worse.
 function place(metric, row) {
