@@ -69,6 +69,11 @@ const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
 /// Once a browser has come by TLS, it comes by nothing else for a year.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
+/// Makes ready what of the pages takes time at a first visit.
+pub(crate) fn prepare_pages() {
+    web::prepare();
+}
+
 /// Every route of the server.
 pub fn routes(server: Arc<Server>) -> anyhow::Result<Router> {
     let (routes, document) = documented(&server).split_for_parts();

@@ -513,6 +513,7 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
         }
     };
     let background = background::threads()?;
+    background.spawn_blocking(http::prepare_pages);
     let measuring = background.spawn(measure(Arc::clone(&server)));
     let watching = background.spawn(watch(Arc::clone(&server)));
     let looking_ahead = background.spawn(look_ahead(Arc::clone(&server)));
