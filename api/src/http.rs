@@ -15,7 +15,7 @@ mod query;
 mod rows;
 mod sql;
 mod status;
-mod web;
+pub(crate) mod web;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,11 +68,6 @@ const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
 
 /// Once a browser has come by TLS, it comes by nothing else for a year.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
-
-/// Makes ready what of the pages takes time at a first visit.
-pub(crate) fn prepare_pages() {
-    web::prepare();
-}
 
 /// Every route of the server.
 pub fn routes(server: Arc<Server>) -> anyhow::Result<Router> {

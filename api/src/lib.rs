@@ -2,7 +2,6 @@
 
 pub mod accounts;
 pub mod audit;
-mod background;
 pub mod boards;
 pub mod caller;
 pub mod cli;
@@ -29,4 +28,5 @@ pub mod sources;
 pub mod sql_door;
 pub mod standing;
 pub mod telemetry;
+mod threads;
 pub mod tls;

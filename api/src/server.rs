@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, oidc};
 use crate::audit::Audit;
-use crate::background;
 use crate::clock::Clock;
 use crate::cluster::{self, Cluster};
 use crate::config::LimitsByRole;
@@ -38,6 +37,7 @@ use crate::pgwire::{self, login::Logins};
 use crate::sources;
 use crate::sql_door::{Door, Sight};
 use crate::telemetry::Telemetry;
+use crate::threads;
 use crate::tls::{self, Tls};
 
 /// How long measuring rests at least.
@@ -512,8 +512,8 @@ pub async fn serve(options: Options, definitions: Arc<Definitions>) -> anyhow::R
             tokio::spawn(following.run(Arc::clone(&server), options.sql.clone()))
         }
     };
-    let background = background::threads()?;
-    background.spawn_blocking(http::prepare_pages);
+    let background = threads::background()?;
+    background.spawn_blocking(http::web::prepare);
     let measuring = background.spawn(measure(Arc::clone(&server)));
     let watching = background.spawn(watch(Arc::clone(&server)));
     let looking_ahead = background.spawn(look_ahead(Arc::clone(&server)));

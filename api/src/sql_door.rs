@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use arrow::array::{Array as _, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::plan_datafusion_err;
@@ -46,6 +45,7 @@ use crate::audit::{self, Audit, Deed};
 use crate::caller::{Role, Visitor};
 use crate::config::LimitsByRole;
 use crate::telemetry::{Stage, Telemetry};
+use crate::threads;
 
 pub use mistake::Mistake;
 pub use numbered::numbered;
@@ -57,10 +57,6 @@ pub use sight::Sight;
 
 /// Batches that wait for a reader; a slow one holds no more.
 const BATCHES_AHEAD: usize = 2;
-
-/// The stack of a thread that plans and runs queries: expressions may be deep, and whoever overflows it ends the process.
-/// Only what is used of it takes memory.
-pub(crate) const STACK_BYTES: usize = 256 << 20;
 
 /// What queries may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,13 +275,6 @@ impl Door {
         telemetry: Telemetry,
         audit: Arc<Audit>,
     ) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
-            .thread_name("sql")
-            .thread_stack_size(STACK_BYTES)
-            .enable_all()
-            .build()
-            .context("failed to start the threads for SQL")?;
         let general = Lane::new(limits.general);
         Ok(Self {
             sight: Arc::new(sight),
@@ -293,7 +282,7 @@ impl Door {
             audit,
             lanes: Role::ALL
                 .map(|role| limits.own(role).map_or_else(|| general.clone(), Lane::new)),
-            runtime: Some(runtime),
+            runtime: Some(threads::computing("sql")?),
         })
     }
 

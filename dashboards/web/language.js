@@ -401,13 +401,12 @@ export const metricOf = (id) => page.catalogue.get(id);
 export const titleOf = (entry) => (isZh() ? entry?.title_zh : entry?.title_en) ?? "";
 export const title = (id) => titleOf(metricOf(id)) || id;
 
-// Definitions are in Chinese first, then in English, in one text.
 // The half of a text in both languages that is of the page's: "中文。English", as definitions, sources and notes are
 // written. A text in one language is shown as it is.
-function inLanguage(text) {
+function inLanguage(text = "") {
   // English sentences end with another stop.
-  const end = (text ?? "").lastIndexOf("。") + 1;
-  return (isZh() ? (text ?? "").slice(0, end) : (text ?? "").slice(end).trim()) || (text ?? "");
+  const end = text.lastIndexOf("。") + 1;
+  return (isZh() ? text.slice(0, end) : text.slice(end).trim()) || text;
 }
 
 export const definitionOf = (metric) => inLanguage(metric?.definition);

@@ -21,7 +21,7 @@ use pipeline::definition::Definitions;
 use pipeline::location::Location;
 use pipeline::travel::{Station, codec_of, lake_codec};
 use tokio::net::TcpListener;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tonic::Status;
 use tonic::body::Body;
@@ -33,7 +33,8 @@ use super::security::Secrets;
 use super::version::Version;
 use super::{HEADER_BYTES_MAX, Security, carried};
 use crate::listen;
-use crate::sql_door::{STACK_BYTES, SlicesExec};
+use crate::sql_door::SlicesExec;
+use crate::threads;
 
 /// The call by which a server asks what a worker is, which any version may.
 const INFO_CALL: &str = "/worker.WorkerService/GetWorkerInfo";
@@ -90,7 +91,7 @@ pub async fn serve(settings: Settings, definitions: &Definitions) -> anyhow::Res
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!("failed to listen on {}; choose another --listen", settings.listen)
     })?;
-    let computing = computing()?;
+    let computing = threads::computing("compute")?;
     let guard = Guard { secrets: secrets.clone(), version };
     let threads = computing.handle().clone();
     let mut server = Server::builder()
@@ -120,16 +121,6 @@ fn announce(address: SocketAddr, lake: &Location) -> std::io::Result<()> {
     writeln!(out, "lake        {lake}")?;
     writeln!(out, "Ctrl-C stops")?;
     out.flush()
-}
-
-fn computing() -> anyhow::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
-        .thread_name("compute")
-        .thread_stack_size(STACK_BYTES)
-        .enable_all()
-        .build()
-        .context("failed to start the threads that compute")
 }
 
 /// The session of a part of a plan.
